@@ -1,0 +1,18 @@
+//! AWS: Secrets Manager and Systems Manager Parameter Store.
+//!
+//! A [`Connection`] is one region as one identity and is shared by both. No type of the SDK
+//! leaves this folder: its errors embed answers, so they are classed where they appear and
+//! dropped there.
+
+mod answers;
+mod call;
+mod classify;
+mod connection;
+mod fallback;
+mod listing;
+mod parameter_store;
+mod secrets_manager;
+
+pub use connection::{Connection, Credentials, Options};
+pub use parameter_store::ParameterStore;
+pub use secrets_manager::SecretsManager;

@@ -1,0 +1,253 @@
+//! One region as one identity: endpoint, TLS roots, credentials, timeouts, retries.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ssm::config::SharedHttpClient;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Connector, proxy::ProxyConfig};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::{Error, ErrorKind, SecretBytes};
+
+/// Makes the SDK print answers with their values.
+const PRINTS_VALUES: &str = "LOG_SENSITIVE_BODIES";
+
+/// Whose rights a connection has.
+#[derive(Debug, Clone, Default)]
+pub enum Credentials {
+    /// What the process's environment offers: the SDK's default chain.
+    #[default]
+    Chain,
+    /// A fixed key pair.
+    Static {
+        /// The access key's id.
+        access_key_id: String,
+        /// The key itself.
+        secret_access_key: SecretBytes,
+    },
+}
+
+/// How AWS is reached; written by the operator, never by an annotation.
+#[derive(Clone)]
+pub struct Options {
+    /// The region.
+    pub region: String,
+    /// A private endpoint or an emulator; none is the region's own.
+    pub endpoint: Option<String>,
+    /// Certificates trusted besides the system's, as PEM.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Whose rights.
+    pub credentials: Credentials,
+    /// Longest that a call may take with all its tries.
+    pub timeout: Duration,
+    /// Tries of a call, the first included.
+    pub attempts: u32,
+}
+
+impl Options {
+    /// The defaults for a region.
+    pub fn new(region: impl Into<String>) -> Self {
+        Self {
+            region: region.into(),
+            endpoint: None,
+            ca_pem: None,
+            credentials: Credentials::Chain,
+            timeout: Duration::from_secs(10),
+            attempts: 3,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One region as one identity; clones share connections and credentials.
+#[derive(Clone)]
+pub struct Connection {
+    pub(super) config: SdkConfig,
+    region: String,
+}
+
+impl Connection {
+    /// Prepares a connection; nothing is sent yet.
+    ///
+    /// # Errors
+    /// The process is set up to log values, or the CA file holds no certificate.
+    pub async fn new(options: &Options) -> Result<Self, Error> {
+        refuse_printing(std::env::var(PRINTS_VALUES).ok().as_deref())?;
+        // Two tries that hang, and a short third, fit into the whole.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(options.timeout / 5)
+            .operation_attempt_timeout(options.timeout * 2 / 5)
+            .operation_timeout(options.timeout)
+            .build();
+        // A throttled call pauses its whole lane, so its own retries need not be patient.
+        let retries = RetryConfig::standard()
+            .with_max_attempts(options.attempts.max(1))
+            .with_initial_backoff(Duration::from_millis(200))
+            .with_max_backoff(Duration::from_secs(2));
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(options.region.clone()))
+            .timeout_config(timeouts)
+            .retry_config(retries);
+        if let Some(endpoint) = &options.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        if let Some(pem) = &options.ca_pem {
+            loader = loader.http_client(trusting(pem)?);
+        }
+        if let Credentials::Static {
+            access_key_id,
+            secret_access_key,
+        } = &options.credentials
+        {
+            loader = loader.credentials_provider(fixed(access_key_id, secret_access_key)?);
+        }
+        Ok(Self {
+            config: loader.load().await,
+            region: options.region.clone(),
+        })
+    }
+
+    /// The region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+fn refuse_printing(setting: Option<&str>) -> Result<(), Error> {
+    if setting.is_some_and(|setting| setting.eq_ignore_ascii_case("true")) {
+        let sentence =
+            format!("{PRINTS_VALUES} is set and would print values to the log: unset it");
+        return Err(Error::new(ErrorKind::Invalid, sentence));
+    }
+    Ok(())
+}
+
+fn fixed(id: &str, key: &SecretBytes) -> Result<aws_credential_types::Credentials, Error> {
+    let key = std::str::from_utf8(key.expose())
+        .map_err(|_| Error::new(ErrorKind::Invalid, "the secret access key is not text"))?;
+    Ok(aws_credential_types::Credentials::new(
+        id, key, None, None, "jasm",
+    ))
+}
+
+/// The SDK's own client, but for the certificates.
+fn trusting(pem: &[u8]) -> Result<SharedHttpClient, Error> {
+    check(pem)?;
+    // The system's stay: the credentials of the default chain come from AWS itself.
+    let store = TrustStore::default().with_pem_certificate(pem);
+    let context = TlsContext::builder()
+        .with_trust_store(store)
+        .build()
+        .map_err(|_| {
+            Error::new(
+                ErrorKind::Invalid,
+                "the certificates of the CA file cannot be used",
+            )
+        })?;
+    Ok(
+        aws_smithy_http_client::Builder::new().build_with_connector_fn(
+            move |settings, components| {
+                let mut builder = Connector::builder()
+                    .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+                    .tls_context(context.clone())
+                    .proxy_config(ProxyConfig::from_env());
+                builder.set_connector_settings(settings.cloned());
+                builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+                builder.build()
+            },
+        ),
+    )
+}
+
+/// The SDK panics on a certificate that it cannot parse, at the first call.
+fn check(pem: &[u8]) -> Result<(), Error> {
+    let refuse = |sentence: &str| Error::new(ErrorKind::Invalid, sentence);
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|_| refuse("the CA file is not PEM"))?;
+        roots
+            .add(certificate)
+            .map_err(|_| refuse("the CA file holds a certificate that cannot be parsed"))?;
+    }
+    if roots.is_empty() {
+        return Err(refuse(
+            "the CA file holds no certificate: it has to be PEM with BEGIN CERTIFICATE",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_logs_values_is_refused() {
+        assert_eq!(
+            refuse_printing(Some("TRUE")).unwrap_err().kind,
+            ErrorKind::Invalid
+        );
+        for harmless in [None, Some("false"), Some("1"), Some("")] {
+            assert_eq!(refuse_printing(harmless), Ok(()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ca_file_that_holds_no_certificate_is_refused_before_it_is_used() {
+        let broken =
+            "-----BEGIN CERTIFICATE-----\nbm8gY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+        let cut = "-----BEGIN CERTIFICATE-----\n";
+        for pem in ["", "no pem", broken, cut] {
+            let options = Options {
+                ca_pem: Some(pem.into()),
+                ..Options::new("eu-west-1")
+            };
+            assert_eq!(
+                Connection::new(&options).await.unwrap_err().kind,
+                ErrorKind::Invalid,
+                "{pem:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_printed_has_no_key() {
+        let secret_access_key = SecretBytes::from("marker-key".to_owned());
+        let credentials = Credentials::Static {
+            access_key_id: "id".into(),
+            secret_access_key,
+        };
+        let options = Options {
+            credentials,
+            ..Options::new("eu-west-1")
+        };
+        let connection = Connection::new(&options).await.unwrap();
+        assert!(
+            !format!("{options:?} {:?} {connection:?}", options.credentials).contains("marker")
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! Wiring: the only place that constructs the parts and connects them, and the order of the end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::Client;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::configuration::{self, Config, Origin};
+use crate::events::Publisher;
+use crate::metrics::Metrics;
+use crate::pull::apply::Objects;
+use crate::pull::index::{Index, Key};
+use crate::pull::queue::{Handle, Queue};
+use crate::pull::reconcile::Reconciler;
+use crate::pull::report::Reporter;
+use crate::pull::watch::{Received, Watch};
+use crate::pull::workload::Workloads;
+use crate::server::{self, Health};
+use crate::telemetry;
+
+/// How long what is under way may take to finish after SIGTERM; less than Kubernetes' usual 30 s.
+const DRAIN: Duration = Duration::from_secs(20);
+/// How long the last events may take after that.
+const LAST_EVENTS: Duration = Duration::from_secs(3);
+
+/// Runs the controller until SIGTERM or SIGINT; a second one ends it at once.
+///
+/// # Errors
+/// One sentence for whoever started it.
+pub async fn run(origin: Origin) -> Result<(), String> {
+    let settings = origin.settings()?;
+    let level = telemetry::start(settings.log_level, settings.log_format)
+        .map_err(|error| error.to_string())?;
+    let mut signals = Signals::new()?;
+    let metrics = Metrics::new();
+    let listen = settings.listen;
+    let (config, follow_config) =
+        configuration::follow(origin, settings, metrics.clone(), move |log_level| {
+            level.set(log_level)
+        })
+        .await?;
+    let kubeconfig = kube::Config::infer().await.map_err(|error| {
+        format!("there is neither a kubeconfig nor a pod's own account to reach the API server with: {error}")
+    })?;
+    let client = Client::try_from(kubeconfig)
+        .map_err(|error| format!("the kubeconfig cannot be used: {error}"))?;
+    let health = Health::new(metrics.clone());
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .map_err(|error| format!("cannot listen on {listen}: {}", error.kind()))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+
+    let (publisher, send_events) = Publisher::start(client.clone(), instance(), metrics.clone());
+    let (queue_handle, queue) = Queue::new();
+    let index = Arc::new(Mutex::new(Index::default()));
+    let reconciler = Arc::new(Reconciler {
+        index: index.clone(),
+        config: config.clone(),
+        objects: Objects::new(client.clone(), metrics.clone()),
+        workloads: Workloads::new(client.clone()),
+        reporter: Reporter::new(publisher),
+        metrics: metrics.clone(),
+        queue: queue_handle.clone(),
+        states: Mutex::default(),
+    });
+    let (received, receive) = mpsc::unbounded_channel();
+    let watch = Watch::new(received, metrics.clone());
+    let stop = CancellationToken::new();
+
+    info!(%address, version = env!("CARGO_PKG_VERSION"), "started");
+    let mut parts = JoinSet::new();
+    let router = server::router(health.clone());
+    parts.spawn(async move {
+        // Ends only with the process: probes and metrics are served to the last.
+        let _ = axum::serve(listener, router).await;
+    });
+    parts.spawn(follow_config);
+    parts.spawn(async move { watch.run(&client).await });
+    parts.spawn(take_in(
+        receive,
+        index.clone(),
+        queue_handle.clone(),
+        metrics.clone(),
+    ));
+    parts.spawn(wake_on_config(config, index, queue_handle));
+    let mut sending = tokio::spawn(send_events);
+    let work = move |key| reconciler.clone().run(key);
+    let mut working = tokio::spawn(queue.run(stop.clone(), metrics, work));
+
+    tokio::select! {
+        signal = signals.next() => info!(signal, "stopping: finishing what is under way"),
+        ended = &mut working => return Err(format!("the queue ended by itself: {}", end_of(ended))),
+        Some(ended) = parts.join_next() => {
+            return Err(format!("a part of the program ended by itself: {}", end_of(ended)));
+        }
+    }
+    health.stop();
+    stop.cancel();
+    tokio::select! {
+        ended = timeout(DRAIN, &mut working) => match ended {
+            Ok(_) => info!("everything under way is finished"),
+            Err(_) => warn!(seconds = DRAIN.as_secs(), "not everything under way finished in time"),
+        },
+        signal = signals.next() => {
+            warn!(signal, "stopping at once");
+            return Ok(());
+        }
+    }
+    working.abort();
+    // The last publisher is gone with the queue's work; what it said is sent before the end.
+    parts.shutdown().await;
+    if timeout(LAST_EVENTS, &mut sending).await.is_err() {
+        warn!("not every event was sent in time");
+    }
+    Ok(())
+}
+
+/// Takes what the watch received into the index and wakes what it concerns.
+async fn take_in(
+    mut receive: mpsc::UnboundedReceiver<Received>,
+    index: Arc<Mutex<Index>>,
+    queue: Handle<Key>,
+    metrics: Metrics,
+) {
+    while let Some((event, received)) = receive.recv().await {
+        let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in index.take(event, received) {
+            queue.now(key);
+        }
+        metrics.pods(index.pods());
+    }
+}
+
+/// A new config may allow what was refused.
+async fn wake_on_config(
+    mut config: watch::Receiver<Arc<Config>>,
+    index: Arc<Mutex<Index>>,
+    queue: Handle<Key>,
+) {
+    while config.changed().await.is_ok() {
+        for key in index.lock().unwrap_or_else(PoisonError::into_inner).keys() {
+            queue.now(key);
+        }
+    }
+    // The config ends with the program.
+    std::future::pending::<()>().await;
+}
+
+fn end_of<T, E: std::fmt::Display>(ended: Result<T, E>) -> String {
+    ended.map_or_else(|error| error.to_string(), |_| "without an error".to_owned())
+}
+
+/// Which of several instances says something: the pod's name, in Kubernetes the host's.
+fn instance() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() {
+        "jasm".to_owned()
+    } else {
+        name.chars().take(128).collect()
+    }
+}
+
+/// The two signals that end the program.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, String> {
+        let on = |kind| {
+            signal(kind).map_err(|error| format!("cannot listen for signals: {}", error.kind()))
+        };
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

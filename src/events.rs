@@ -1,0 +1,241 @@
+//! Events for pods and workloads: on change and on recovery, said again every half hour.
+//!
+//! An event's name is made of whom it concerns, its reason and its note, so that saying it twice
+//! is a 409 and nothing but `create` is ever needed.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::PostParams;
+use kube::{Api, Client};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use tracing::debug;
+
+use crate::metrics::Metrics;
+use crate::pull::condition::Reason;
+
+/// How long until a lasting condition is said again.
+pub const SAID_AGAIN: Duration = Duration::from_secs(30 * 60);
+/// The longest note that the API takes (`events.k8s.io/v1`, `note`).
+const LONGEST_NOTE: usize = 1024;
+/// More than this many waiting to be sent are dropped and counted: objects come first.
+const BACKLOG: usize = 4096;
+/// What was said is remembered for as long as the API server keeps it by default.
+const REMEMBERED: Duration = Duration::from_secs(60 * 60);
+const MOST_REMEMBERED: usize = 20_000;
+const CALL: Duration = Duration::from_secs(10);
+
+/// Whom an event concerns.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Regarding {
+    /// Its group and version.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+}
+
+/// One thing to say.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// To whom.
+    pub regarding: Regarding,
+    /// A problem, not news.
+    pub warning: bool,
+    /// Why.
+    pub reason: Reason,
+    /// What, where, what to do: one stable sentence without values.
+    pub note: String,
+}
+
+/// Sends notices without making anybody wait.
+#[derive(Debug, Clone)]
+pub struct Publisher(mpsc::Sender<Notice>, Metrics);
+
+impl Publisher {
+    /// The publisher and the task that sends for it, which ends when all publishers are gone.
+    pub fn start(
+        client: Client,
+        instance: String,
+        metrics: Metrics,
+    ) -> (Self, impl Future<Output = ()>) {
+        let (sender, receiver) = mpsc::channel(BACKLOG);
+        (
+            Self(sender, metrics.clone()),
+            send_all(client, instance, metrics, receiver),
+        )
+    }
+
+    /// Says it, unless it was said within the last half hour.
+    pub fn say(&self, notice: Notice) {
+        if self.0.try_send(notice).is_err() {
+            self.1.event("dropped");
+        }
+    }
+}
+
+async fn send_all(
+    client: Client,
+    instance: String,
+    metrics: Metrics,
+    mut notices: mpsc::Receiver<Notice>,
+) {
+    let mut memory = Memory::default();
+    while let Some(notice) = notices.recv().await {
+        let Some(name) = memory.name(&notice, Instant::now()) else {
+            continue;
+        };
+        let api: Api<Event> = Api::namespaced(client.clone(), &notice.regarding.namespace);
+        let event = event(&notice, name, &instance);
+        let outcome = match timeout(CALL, api.create(&PostParams::default(), &event)).await {
+            Ok(Ok(_)) => "sent",
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => "known",
+            Ok(Err(kube::Error::Api(status))) => {
+                debug!(
+                    code = status.code,
+                    reason = notice.reason.as_str(),
+                    "an event was refused"
+                );
+                "refused"
+            }
+            Ok(Err(_)) | Err(_) => "failed",
+        };
+        metrics.event(outcome);
+    }
+}
+
+/// What was said and when first.
+#[derive(Debug, Default)]
+struct Memory(HashMap<[u8; 16], (Instant, u64)>);
+
+impl Memory {
+    /// The event's name, or nothing if that was said already.
+    fn name(&mut self, notice: &Notice, now: Instant) -> Option<String> {
+        let mut hash = Sha256::new();
+        for part in [&notice.regarding.uid, notice.reason.as_str(), &notice.note] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let hash = hash.finalize();
+        let mut key = [0; 16];
+        key.copy_from_slice(&hash[..16]);
+        if self.0.len() >= MOST_REMEMBERED {
+            self.0
+                .retain(|_, (first, _)| now.duration_since(*first) < REMEMBERED);
+        }
+        let round = match self.0.get_mut(&key) {
+            None => {
+                self.0.insert(key, (now, 0));
+                0
+            }
+            Some((first, said)) => {
+                let round = now.duration_since(*first).as_secs() / SAID_AGAIN.as_secs();
+                if round <= *said {
+                    return None;
+                }
+                *said = round;
+                round
+            }
+        };
+        let mut id = String::with_capacity(24);
+        for byte in &key[..10] {
+            id.push_str(&format!("{byte:02x}"));
+        }
+        if round > 0 {
+            id.push_str(&format!("-{round}"));
+        }
+        let stem: String = notice.regarding.name.chars().take(200).collect();
+        Some(format!("{}.{id}", stem.trim_end_matches(['.', '-'])))
+    }
+}
+
+fn event(notice: &Notice, name: String, instance: &str) -> Event {
+    let regarding = &notice.regarding;
+    Event {
+        metadata: ObjectMeta {
+            name: Some(name),
+            namespace: Some(regarding.namespace.clone()),
+            ..ObjectMeta::default()
+        },
+        action: Some("Sync".to_owned()),
+        event_time: Some(MicroTime(Timestamp::now())),
+        note: Some(cut(&notice.note).to_owned()),
+        reason: Some(notice.reason.as_str().to_owned()),
+        regarding: Some(ObjectReference {
+            api_version: Some(regarding.api_version.clone()),
+            kind: Some(regarding.kind.clone()),
+            namespace: Some(regarding.namespace.clone()),
+            name: Some(regarding.name.clone()),
+            uid: Some(regarding.uid.clone()),
+            ..ObjectReference::default()
+        }),
+        reporting_controller: Some("jasm.codnod.io/jasm".to_owned()),
+        reporting_instance: Some(instance.to_owned()),
+        type_: Some(if notice.warning { "Warning" } else { "Normal" }.to_owned()),
+        ..Event::default()
+    }
+}
+
+/// The note within the API's limit, cut between characters.
+fn cut(note: &str) -> &str {
+    let end = (0..=LONGEST_NOTE.min(note.len()))
+        .rev()
+        .find(|at| note.is_char_boundary(*at))
+        .unwrap_or(0);
+    &note[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notice(note: &str) -> Notice {
+        Notice {
+            regarding: Regarding {
+                api_version: "v1".into(),
+                kind: "Pod".into(),
+                namespace: "n".into(),
+                name: "shop-1".into(),
+                uid: "u".into(),
+            },
+            warning: true,
+            reason: Reason::FetchFailed,
+            note: note.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_condition_is_said_once_and_again_every_half_hour_under_a_new_name() {
+        let mut memory = Memory::default();
+        let begin = Instant::now();
+        let minutes = |minutes: u64| begin + Duration::from_secs(60 * minutes);
+        let first = memory.name(&notice("a"), begin).unwrap();
+        assert_eq!(memory.name(&notice("a"), minutes(29)), None);
+        let again = memory.name(&notice("a"), minutes(31)).unwrap();
+        assert_ne!(first, again);
+        assert_eq!(memory.name(&notice("a"), minutes(59)), None);
+        assert!(memory.name(&notice("b"), minutes(31)).is_some());
+        // Another process says the first one under the same name, so that it is a 409.
+        assert_eq!(Memory::default().name(&notice("a"), begin), Some(first));
+    }
+
+    #[test]
+    fn a_note_is_cut_between_characters() {
+        let note = "ä".repeat(600);
+        assert_eq!(cut(&note).len(), 1024);
+        let note = format!("x{}", "ä".repeat(600));
+        assert_eq!(cut(&note).len(), 1023);
+        assert_eq!(cut("short"), "short");
+    }
+}

@@ -1,0 +1,50 @@
+//! JASM, "Just Another Secret Manager": annotated pods get their Secrets and ConfigMaps.
+//!
+//! # From a pod to its Secret
+//!
+//! ```text
+//!  API server                                                        stores (AWS, a directory, …)
+//!      │ pods                                                                 ▲
+//!      ▼                                                                      │ one call for however many ask
+//!  pull::watch ──► pull::index ──► pull::queue ──► pull::reconcile ──► pull::fetch ──► jasm_providers::Lane
+//!  decodes and     pods ⇄ targets   one run per      │  pull::plan     policy, then       single flight,
+//!  hands over      (annotation)     target           │  what is due?   the lane           batches, deadline
+//!                                                    ▼
+//!                                   pull::render ─► pull::merge ─► pull::apply ─► Secret / ConfigMap
+//!                                   payload to keys  all requests   POST, or GET and PUT
+//!                                                    ▼
+//!                                   pull::report ─► events ─► pods and workloads
+//! ```
+//!
+//! - [`pull::watch`] reads the API server's stream and keeps a pod's few fields ([`pull::pod`]).
+//! - [`pull::index`] parses annotations ([`pull::annotation`]) into requests ([`pull::request`])
+//!   and knows which pods ask for which target. A target is the object to produce; all work is
+//!   keyed by it, so that a hundred replicas are one piece of work.
+//! - [`pull::queue`] runs a target at once or at a time, never twice at once.
+//! - [`pull::reconcile`] does one run. [`pull::plan`] decides what is due (nothing, a look, a read);
+//!   [`pull::fetch`] settles store, path and right ([`policy`]) and reads through the store's
+//!   [`Lane`](jasm_providers::Lane); [`pull::workload`] finds the owner meanwhile.
+//! - [`pull::render`] turns payloads into keys, [`pull::merge`] what all pods ask into one object,
+//!   [`pull::apply`] writes it without ever touching what is not ours.
+//! - [`pull::condition`] is the table of everything that can go wrong: reason, retry, audience.
+//!   [`pull::report`] and [`events`] tell it.
+//!
+//! Around it: [`args`] and [`settings`] are what an operator says, [`configuration`] keeps the last
+//! good of it in force, [`stores`] are the stores it names, [`app`] wires all parts, [`server`],
+//! [`metrics`] and [`telemetry`] show how they do.
+//!
+//! Pure, without I/O: `annotation`, `index`, `plan`, `merge`, `render`, `request`, `condition`,
+//! `policy`, `settings`, `yaml`. Only `watch`, `apply`, `workload` and `events` speak to the API server.
+
+pub mod app;
+pub mod args;
+pub mod configuration;
+pub mod events;
+pub mod metrics;
+pub mod policy;
+pub mod pull;
+pub mod server;
+pub mod settings;
+pub mod stores;
+pub mod telemetry;
+pub mod yaml;

@@ -1,0 +1,153 @@
+//! The annotation grammar: a pod's annotations to requests, or precise problems.
+//!
+//! Pure and strict. A problem refuses every request for the target it concerns; where the target
+//! cannot be told, every request of that annotation. A typo must never widen what is copied, nor
+//! leave half an object.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::pull::request::{ObjectKind, Request};
+use crate::yaml;
+
+mod environment;
+mod one_liner;
+mod sync;
+mod words;
+
+pub use words::{valid_data_key, valid_object_name};
+
+/// The prefix of every annotation that JASM reads.
+pub const PREFIX: &str = "jasm.codnod.io/";
+
+const SECRET_SYNC: &str = "secret-sync";
+const CONFIG_SYNC: &str = "config-sync";
+const ENVIRONMENT: &str = "environment";
+const ENVIRONMENT_NAME: &str = "environment-name";
+/// Options of a whole pod; `refresh: start` is what this version does, all else is refused.
+const OPTIONS: [&str; 4] = ["identity", "wait", "refresh", "restart"];
+const KNOWN: [&str; 8] = [
+    SECRET_SYNC,
+    CONFIG_SYNC,
+    ENVIRONMENT,
+    ENVIRONMENT_NAME,
+    "identity",
+    "wait",
+    "refresh",
+    "restart",
+];
+
+/// What is wrong with one annotation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The annotation's name with its prefix.
+    pub annotation: String,
+    /// One sentence: where, what, what to write instead.
+    pub message: String,
+}
+
+/// One request with the object it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Secret or ConfigMap.
+    pub kind: ObjectKind,
+    /// The object's name.
+    pub name: String,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// Everything that a pod's annotations say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// The requests that stand.
+    pub wanted: Vec<Wanted>,
+    /// What was refused, sorted.
+    pub problems: Vec<Problem>,
+}
+
+/// A problem inside one annotation, with the object it concerns where that is known.
+#[derive(Debug)]
+struct Refusal {
+    target: Option<(ObjectKind, String)>,
+    message: String,
+}
+
+impl Refusal {
+    fn of(message: impl Into<String>) -> Self {
+        Self {
+            target: None,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<yaml::Problem> for Refusal {
+    fn from(problem: yaml::Problem) -> Self {
+        Self::of(problem.to_string())
+    }
+}
+
+/// Parses the annotations under [`PREFIX`] (given with the prefix) of one pod.
+///
+/// `labels` serve only to name the objects of the `environment` annotation.
+#[must_use]
+pub fn parse(annotations: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> Parsed {
+    let mut wanted = Vec::new();
+    let mut problems = Vec::new();
+    let mut refused = BTreeSet::new();
+    let mut refuse_all = false;
+    for (full, text) in annotations {
+        let Some(name) = full.strip_prefix(PREFIX) else {
+            continue;
+        };
+        let mut complain = |message: String| {
+            problems.push(Problem {
+                annotation: full.clone(),
+                message,
+            })
+        };
+        let result = match name {
+            SECRET_SYNC => sync::parse(ObjectKind::Secret, text),
+            CONFIG_SYNC => sync::parse(ObjectKind::ConfigMap, text),
+            ENVIRONMENT => environment::parse(text, annotations, labels),
+            ENVIRONMENT_NAME => Ok(Vec::new()),
+            "refresh" if text.trim() == "start" => Ok(Vec::new()),
+            option if OPTIONS.contains(&option) => {
+                refuse_all = true;
+                complain(format!(
+                    "\"{option}: {}\" is not implemented in this version; remove the annotation",
+                    yaml::clip(text.trim())
+                ));
+                continue;
+            }
+            _ => match name.split_once('.') {
+                Some(("secret", object)) => {
+                    one_liner::parse(ObjectKind::Secret, object, full, text)
+                }
+                Some(("config", object)) => {
+                    one_liner::parse(ObjectKind::ConfigMap, object, full, text)
+                }
+                _ => {
+                    complain(yaml::unknown("annotation", name, &KNOWN));
+                    continue;
+                }
+            },
+        };
+        match result {
+            Ok(mut requests) => wanted.append(&mut requests),
+            Err(refusal) => {
+                refused.extend(refusal.target);
+                complain(refusal.message);
+            }
+        }
+    }
+    if refuse_all {
+        wanted.clear();
+    }
+    wanted.retain(|wanted| !refused.contains(&(wanted.kind, wanted.name.clone())));
+    problems.sort();
+    Parsed { wanted, problems }
+}
+
+#[cfg(test)]
+mod tests;

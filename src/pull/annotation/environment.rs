@@ -1,0 +1,130 @@
+//! `environment`: NAME to a literal or to a secret.
+
+use std::collections::BTreeMap;
+
+use super::words::{check_object_name, check_source_key, valid_env_name};
+use super::{ENVIRONMENT, ENVIRONMENT_NAME, PREFIX, Refusal, Wanted};
+use crate::pull::request::{ObjectKind, Origin, Request, Take};
+use crate::yaml::{self, Fields, Node, Problem, Value};
+
+/// Labels that name the application, most specific first.
+pub(crate) const NAME_LABELS: [&str; 2] = ["app.kubernetes.io/instance", "app.kubernetes.io/name"];
+
+pub(super) fn parse(
+    text: &str,
+    annotations: &BTreeMap<String, String>,
+    labels: &BTreeMap<String, String>,
+) -> Result<Vec<Wanted>, Refusal> {
+    let app = application(annotations, labels)?;
+    let document = yaml::parse(text)?;
+    let pairs = document.map(ENVIRONMENT)?;
+    if pairs.is_empty() {
+        return Err(document.problem("environment is empty").into());
+    }
+    let mut wanted = Vec::new();
+    for (name, value) in pairs {
+        if !valid_env_name(name.raw()) {
+            let message = format!(
+                "\"{}\" cannot be an environment variable: use letters, digits and \"_\", no digit in front",
+                yaml::clip(name.raw())
+            );
+            return Err(name.problem(message).into());
+        }
+        let (kind, object, request) = match &value.value {
+            Value::Map(_) => (
+                ObjectKind::Secret,
+                format!("{app}-secrets"),
+                secret(name.raw(), value)?,
+            ),
+            Value::Scalar { .. } => (
+                ObjectKind::ConfigMap,
+                format!("{app}-env"),
+                literal(name.raw(), value)?,
+            ),
+            Value::List(_) => {
+                return Err(value
+                    .problem(format!(
+                        "{} must be a value or a mapping with \"secret\"",
+                        name.raw()
+                    ))
+                    .into());
+            }
+        };
+        wanted.push(Wanted {
+            kind,
+            name: object,
+            request,
+        });
+    }
+    Ok(wanted)
+}
+
+fn application(
+    annotations: &BTreeMap<String, String>,
+    labels: &BTreeMap<String, String>,
+) -> Result<String, Refusal> {
+    let key = format!("{PREFIX}{ENVIRONMENT_NAME}");
+    let (from, name) = match annotations.get(&key) {
+        Some(name) => (key.as_str(), name.trim()),
+        None => NAME_LABELS
+            .iter()
+            .find_map(|label| labels.get(*label).map(|name| (*label, name.as_str())))
+            .filter(|(_, name)| !name.is_empty())
+            .unwrap_or(("", "app")),
+    };
+    // The longest suffix that is added is "-secrets".
+    check_object_name(&format!("{name}-secrets")).map_err(|_| {
+        Refusal::of(format!(
+            "\"{}\" (from {from}) cannot begin an object's name: set {key} to lower case letters, digits and \"-\"",
+            yaml::clip(name)
+        ))
+    })?;
+    Ok(name.to_owned())
+}
+
+fn literal(name: &str, node: &Node) -> Result<Request, Problem> {
+    if node.is_null() {
+        return Err(node.problem(format!("{name} is empty: write \"\" for an empty value")));
+    }
+    if node.raw().contains("${") {
+        return Err(node.problem(format!(
+            "{name} has \"${{…}}\" in it: JASM fills in no templates, that belongs to the tool that writes the manifest"
+        )));
+    }
+    let said_in = format!("environment {name}");
+    Ok(Request::new(
+        Origin::Literal(node.raw().to_owned()),
+        Take::Whole(name.to_owned()),
+        said_in,
+    ))
+}
+
+fn secret(name: &str, node: &Node) -> Result<Request, Problem> {
+    let fields = Fields::of(node, name, &["secret", "provider", "version", "key"])?;
+    let path_node = fields.required("secret")?;
+    let path = path_node.text("secret")?.to_owned();
+    if path == "**" || path.ends_with("/**") {
+        return Err(
+            path_node.problem("one variable takes one entry, not a path that ends in \"/**\"")
+        );
+    }
+    let store = fields.required("provider")?.text("provider")?.to_owned();
+    let version = fields.text("version")?.map(str::to_owned);
+    let take = match fields.get("key") {
+        None => Take::Whole(name.to_owned()),
+        Some(node) => {
+            let source = node.text("key")?;
+            check_source_key(source).map_err(|message| node.problem(message))?;
+            Take::Keys(BTreeMap::from([(name.to_owned(), source.to_owned())]))
+        }
+    };
+    Ok(Request::new(
+        Origin::Entry {
+            store,
+            path,
+            version,
+        },
+        take,
+        format!("environment {name}"),
+    ))
+}

@@ -1,0 +1,606 @@
+//! Writing Secrets and ConfigMaps: by name only, never over what is not ours.
+//!
+//! POST first; if the name is taken, GET, check the label, compare, PUT with the version and uid
+//! that were read. Never server-side apply: after a POST it would leave dropped keys behind.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use jasm_providers::SecretBytes;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::api::PostParams;
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use zeroize::Zeroize;
+
+use crate::metrics::Metrics;
+use crate::pull::condition::{Condition, Failure};
+use crate::pull::merge::{Existing, Holders};
+use crate::pull::pod::Controller;
+use crate::pull::request::{ObjectKind, SecretType, Target};
+
+/// Label and value by which an object is ours.
+pub const OURS: (&str, &str) = ("app.kubernetes.io/managed-by", "jasm");
+/// Digest of what was asked for when the object was written.
+pub const REQUEST: &str = "jasm.codnod.io/request";
+/// Version tokens of what it was made from.
+pub const VERSIONS: &str = "jasm.codnod.io/versions";
+/// Which workload holds which key.
+pub const HOLDERS: &str = "jasm.codnod.io/holders";
+
+/// How many requests are under way at once; what the API server makes of them is its own matter.
+const IN_FLIGHT: usize = 64;
+/// One call, with the client's own repetitions on 429 and 503.
+const CALL: Duration = Duration::from_secs(15);
+/// How often a write starts anew because somebody else wrote between.
+const CONTESTS: usize = 8;
+
+/// What an object shall be.
+#[derive(Debug)]
+pub struct Desired {
+    /// Its data.
+    pub data: BTreeMap<String, SecretBytes>,
+    /// Its type, for a Secret.
+    pub secret_type: SecretType,
+    /// Who holds which key.
+    pub holders: Holders,
+    /// Digest of what was asked for.
+    pub digest: String,
+    /// Version tokens.
+    pub versions: BTreeMap<String, String>,
+    /// Owners to be added; none for an object that outlives its workloads.
+    pub owners: Vec<Controller>,
+}
+
+/// What a write did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The object was not there.
+    Created,
+    /// It was there and differed.
+    Updated,
+    /// It was as it should be: nothing was written.
+    Unchanged,
+}
+
+/// A finished write.
+#[derive(Debug)]
+pub struct Applied {
+    /// What it did.
+    pub change: Change,
+    /// An owner was not added, for want of a right.
+    pub owners_refused: Option<Failure>,
+}
+
+/// An object as it is, for those who compare before they read a store.
+#[derive(Debug)]
+pub struct Found {
+    /// It carries our label.
+    pub ours: bool,
+    /// Digest of what was asked for when it was written.
+    pub digest: Option<String>,
+    /// `Kind/name` of its owners.
+    pub owners: Vec<String>,
+}
+
+/// Reads and writes objects of both kinds.
+pub struct Objects {
+    client: Client,
+    permits: Semaphore,
+    metrics: Metrics,
+}
+
+impl Debug for Objects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Objects")
+    }
+}
+
+/// What the two kinds have in common. Each keeps all of its fields that are not ours.
+trait Managed:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + Default
+    + Serialize
+    + DeserializeOwned
+{
+    fn is_immutable(&self) -> bool;
+    fn type_word(&self) -> Option<&str>;
+    fn set_type(&mut self, secret_type: SecretType);
+    fn data(&self) -> BTreeMap<String, SecretBytes>;
+    fn set_data(&mut self, data: &BTreeMap<String, SecretBytes>);
+    fn wipe(&mut self);
+}
+
+impl Managed for Secret {
+    fn is_immutable(&self) -> bool {
+        self.immutable == Some(true)
+    }
+    fn type_word(&self) -> Option<&str> {
+        Some(self.type_.as_deref().unwrap_or("Opaque"))
+    }
+    fn set_type(&mut self, secret_type: SecretType) {
+        self.type_ = Some(secret_type.as_str().to_owned());
+    }
+    fn data(&self) -> BTreeMap<String, SecretBytes> {
+        let data = self.data.iter().flatten();
+        data.map(|(key, value)| (key.clone(), SecretBytes::new(value.0.clone())))
+            .collect()
+    }
+    fn set_data(&mut self, data: &BTreeMap<String, SecretBytes>) {
+        self.wipe();
+        self.data = Some(
+            data.iter()
+                .map(|(key, value)| (key.clone(), ByteString(value.expose().to_vec())))
+                .collect(),
+        );
+    }
+    fn wipe(&mut self) {
+        for value in self.data.iter_mut().flat_map(BTreeMap::values_mut) {
+            value.0.zeroize();
+        }
+    }
+}
+
+impl Managed for ConfigMap {
+    fn is_immutable(&self) -> bool {
+        self.immutable == Some(true)
+    }
+    fn type_word(&self) -> Option<&str> {
+        None
+    }
+    fn set_type(&mut self, _: SecretType) {}
+    fn data(&self) -> BTreeMap<String, SecretBytes> {
+        let text = self
+            .data
+            .iter()
+            .flatten()
+            .map(|(key, value)| (key.clone(), SecretBytes::from(value.clone())));
+        let binary = self.binary_data.iter().flatten();
+        text.chain(binary.map(|(key, value)| (key.clone(), SecretBytes::new(value.0.clone()))))
+            .collect()
+    }
+    fn set_data(&mut self, data: &BTreeMap<String, SecretBytes>) {
+        let (mut text, mut binary) = (BTreeMap::new(), BTreeMap::new());
+        for (key, value) in data {
+            match std::str::from_utf8(value.expose()) {
+                Ok(value) => {
+                    text.insert(key.clone(), value.to_owned());
+                }
+                Err(_) => {
+                    binary.insert(key.clone(), ByteString(value.expose().to_vec()));
+                }
+            }
+        }
+        self.data = (!text.is_empty()).then_some(text);
+        self.binary_data = (!binary.is_empty()).then_some(binary);
+    }
+    fn wipe(&mut self) {}
+}
+
+impl Objects {
+    /// Uses this client.
+    #[must_use]
+    pub fn new(client: Client, metrics: Metrics) -> Self {
+        Self {
+            client,
+            permits: Semaphore::new(IN_FLIGHT),
+            metrics,
+        }
+    }
+
+    /// Looks at the object; none if there is none.
+    ///
+    /// # Errors
+    /// If the API server does not tell.
+    pub async fn find(&self, target: &Target) -> Result<Option<Found>, Failure> {
+        match target.kind {
+            ObjectKind::Secret => self.look::<Secret>(target).await,
+            ObjectKind::ConfigMap => self.look::<ConfigMap>(target).await,
+        }
+    }
+
+    async fn look<T: Managed>(&self, target: &Target) -> Result<Option<Found>, Failure> {
+        let Some(mut object) = self.get::<T>(&self.api(target), target).await? else {
+            return Ok(None);
+        };
+        object.wipe();
+        let meta = object.meta();
+        let owners = meta.owner_references.iter().flatten();
+        Ok(Some(Found {
+            ours: ours(meta),
+            digest: meta
+                .annotations
+                .as_ref()
+                .and_then(|annotations| annotations.get(REQUEST))
+                .cloned(),
+            owners: owners
+                .map(|owner| format!("{}/{}", owner.kind, owner.name))
+                .collect(),
+        }))
+    }
+
+    /// Makes the object what `desired` says, given what is there.
+    ///
+    /// `expected` means that the object is probably there, so that asking comes before writing.
+    ///
+    /// # Errors
+    /// `NotOwned`, `WriteFailed`, or what `desired` says; the object is then as it was.
+    pub async fn apply(
+        &self,
+        target: &Target,
+        expected: bool,
+        change_owners: bool,
+        desired: impl FnMut(Option<&Existing>) -> Result<Desired, Failure>,
+    ) -> Result<Applied, Failure> {
+        match target.kind {
+            ObjectKind::Secret => {
+                self.write::<Secret>(target, expected, change_owners, desired)
+                    .await
+            }
+            ObjectKind::ConfigMap => {
+                self.write::<ConfigMap>(target, expected, change_owners, desired)
+                    .await
+            }
+        }
+    }
+
+    fn api<T: Managed>(&self, target: &Target) -> Api<T> {
+        Api::namespaced(self.client.clone(), &target.namespace)
+    }
+
+    async fn get<T: Managed>(&self, api: &Api<T>, target: &Target) -> Result<Option<T>, Failure> {
+        self.call("get", target, api.get_opt(&target.name))
+            .await
+            .map_err(|error| error.failure("get", target))
+    }
+
+    async fn write<T: Managed>(
+        &self,
+        target: &Target,
+        expected: bool,
+        mut change_owners: bool,
+        mut desired: impl FnMut(Option<&Existing>) -> Result<Desired, Failure>,
+    ) -> Result<Applied, Failure> {
+        let api = self.api::<T>(target);
+        let mut ask_first = expected;
+        let mut owners_refused = None;
+        for _ in 0..CONTESTS {
+            if !ask_first {
+                let mut object = T::default();
+                fill(&mut object, target, &desired(None)?, true);
+                let result = self
+                    .call(
+                        "create",
+                        target,
+                        api.create(&PostParams::default(), &object),
+                    )
+                    .await;
+                object.wipe();
+                match result {
+                    Ok(mut created) => {
+                        created.wipe();
+                        return Ok(Applied {
+                            change: Change::Created,
+                            owners_refused,
+                        });
+                    }
+                    Err(CallError::Api { code: 409, .. }) => {}
+                    Err(error) => return Err(error.failure("create", target)),
+                }
+            }
+            ask_first = true;
+            let Some(mut object) = self.get::<T>(&api, target).await? else {
+                ask_first = false;
+                continue;
+            };
+            check_ours(object.meta(), target)?;
+            let existing = Existing {
+                data: object.data(),
+                holders: holders(object.meta()),
+            };
+            let want = desired(Some(&existing))?;
+            let owners = missing_owners(object.meta(), &want.owners);
+            if owners.is_empty() || !change_owners {
+                let same = existing.data == want.data
+                    && digest(object.meta()) == Some(&want.digest)
+                    && existing.holders == want.holders;
+                if same {
+                    object.wipe();
+                    return Ok(Applied {
+                        change: Change::Unchanged,
+                        owners_refused,
+                    });
+                }
+            }
+            check_changeable(&object, target, &existing, &want)?;
+            fill(&mut object, target, &want, change_owners);
+            let result = self
+                .call(
+                    "update",
+                    target,
+                    api.replace(&target.name, &PostParams::default(), &object),
+                )
+                .await;
+            object.wipe();
+            match result {
+                Ok(mut updated) => {
+                    updated.wipe();
+                    return Ok(Applied {
+                        change: Change::Updated,
+                        owners_refused,
+                    });
+                }
+                Err(CallError::Api {
+                    code: 409 | 404, ..
+                }) => {}
+                Err(CallError::Api {
+                    code: 403,
+                    terminating: false,
+                    ..
+                }) if change_owners && !owners.is_empty() => {
+                    change_owners = false;
+                    owners_refused = Some(owner_failure(target, &owners));
+                }
+                Err(error) => return Err(error.failure("update", target)),
+            }
+        }
+        Err(Failure::new(
+            Condition::WriteUnavailable,
+            format!("{target} is changed by others all the time"),
+        ))
+    }
+
+    async fn call<T>(
+        &self,
+        verb: &'static str,
+        target: &Target,
+        request: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, CallError> {
+        let Ok(_permit) = self.permits.acquire().await else {
+            return Err(CallError::Unreachable);
+        };
+        let result = match timeout(CALL, request).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(kube::Error::Api(status))) => {
+                let causes = status
+                    .details
+                    .as_ref()
+                    .map(|details| details.causes.as_slice())
+                    .unwrap_or_default();
+                let terminating = causes
+                    .iter()
+                    .any(|cause| cause.reason == "NamespaceTerminating")
+                    || (status.code == 404 && verb == "create");
+                let fields = causes
+                    .iter()
+                    .map(|cause| cause.field.clone())
+                    .filter(|field| !field.is_empty())
+                    .collect();
+                Err(CallError::Api {
+                    code: status.code,
+                    terminating,
+                    fields,
+                })
+            }
+            Ok(Err(_)) => Err(CallError::Unreachable),
+            Err(_) => Err(CallError::Late),
+        };
+        if verb != "get" {
+            let outcome = match &result {
+                Ok(_) if verb == "create" => "created",
+                Ok(_) => "updated",
+                Err(CallError::Api { code: 409, .. }) => "contested",
+                Err(CallError::Api {
+                    code: 429 | 500..=599,
+                    ..
+                }) => "unavailable",
+                Err(CallError::Api { .. }) => "refused",
+                Err(CallError::Unreachable | CallError::Late) => "unavailable",
+            };
+            self.metrics.wrote(target.kind.as_str(), outcome);
+        }
+        result
+    }
+}
+
+/// Why a call failed, without the server's own words: they may quote what was sent.
+#[derive(Debug)]
+enum CallError {
+    Api {
+        code: u16,
+        terminating: bool,
+        fields: Vec<String>,
+    },
+    Unreachable,
+    Late,
+}
+
+impl CallError {
+    fn failure(self, verb: &str, target: &Target) -> Failure {
+        let resource = match target.kind {
+            ObjectKind::Secret => "secrets",
+            ObjectKind::ConfigMap => "configmaps",
+        };
+        let namespace = &target.namespace;
+        match self {
+            Self::Api {
+                terminating: true, ..
+            } => Failure::new(
+                Condition::NamespaceTerminating,
+                format!("the namespace {namespace} is gone or being deleted"),
+            ),
+            Self::Api { code: 403, .. } => Failure::new(
+                Condition::WriteRefused,
+                format!(
+                    "the API server refuses to {verb} {target} (403): JASM's account lacks \"{verb}\" on {resource} \
+                     in {namespace}, or a quota or an admission policy stands against it"
+                ),
+            ),
+            Self::Api {
+                code: code @ (429 | 500..=599),
+                ..
+            } => Failure::new(
+                Condition::WriteUnavailable,
+                format!("the API server cannot {verb} {target} now ({code}); it is tried again"),
+            ),
+            Self::Api { code, fields, .. } => {
+                let fields = if fields.is_empty() {
+                    String::new()
+                } else {
+                    format!(" because of {}", fields.join(", "))
+                };
+                Failure::new(
+                    Condition::WriteRefused,
+                    format!("the API server refuses to {verb} {target} ({code}){fields}"),
+                )
+            }
+            Self::Unreachable => Failure::new(
+                Condition::WriteUnavailable,
+                format!("the API server cannot be reached to {verb} {target}; it is tried again"),
+            ),
+            Self::Late => Failure::new(
+                Condition::WriteUnavailable,
+                format!(
+                    "the API server did not {verb} {target} within {} s; it is tried again",
+                    CALL.as_secs()
+                ),
+            ),
+        }
+    }
+}
+
+fn ours(meta: &ObjectMeta) -> bool {
+    meta.labels
+        .as_ref()
+        .and_then(|labels| labels.get(OURS.0))
+        .is_some_and(|value| value == OURS.1)
+}
+
+fn digest(meta: &ObjectMeta) -> Option<&String> {
+    meta.annotations.as_ref()?.get(REQUEST)
+}
+
+fn holders(meta: &ObjectMeta) -> Holders {
+    let noted = meta
+        .annotations
+        .as_ref()
+        .and_then(|annotations| annotations.get(HOLDERS));
+    noted
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+fn check_ours(meta: &ObjectMeta, target: &Target) -> Result<(), Failure> {
+    if ours(meta) {
+        return Ok(());
+    }
+    Err(not_ours(target))
+}
+
+/// The failure for an object that does not carry our label.
+#[must_use]
+pub fn not_ours(target: &Target) -> Failure {
+    Failure::new(
+        Condition::NotOurs,
+        format!(
+            "{target} is there already and is not JASM's, so it is left alone: choose another name, \
+             or hand it over with the label {}={}",
+            OURS.0, OURS.1
+        ),
+    )
+}
+
+fn check_changeable<T: Managed>(
+    object: &T,
+    target: &Target,
+    existing: &Existing,
+    want: &Desired,
+) -> Result<(), Failure> {
+    if object.is_immutable() && existing.data != want.data {
+        let message = format!(
+            "{target} is immutable and its content is out of date: delete it, it is then made anew"
+        );
+        return Err(Failure::new(Condition::Unchangeable, message));
+    }
+    match object.type_word() {
+        Some(there) if there != want.secret_type.as_str() => {
+            let message = format!(
+                "{target} is of type {there}, asked for is {}: a type cannot be changed; delete the Secret or choose another name",
+                want.secret_type.as_str()
+            );
+            Err(Failure::new(Condition::Unchangeable, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn missing_owners(meta: &ObjectMeta, owners: &[Controller]) -> Vec<Controller> {
+    let there: Vec<_> = meta
+        .owner_references
+        .iter()
+        .flatten()
+        .map(|owner| owner.uid.as_str())
+        .collect();
+    owners
+        .iter()
+        .filter(|owner| !there.contains(&owner.uid.as_str()))
+        .cloned()
+        .collect()
+}
+
+fn owner_failure(target: &Target, owners: &[Controller]) -> Failure {
+    let names: Vec<_> = owners.iter().map(crate::pull::workload::name).collect();
+    Failure::new(
+        Condition::OwnerRefused,
+        format!(
+            "{target} is up to date, but {} could not be added as its owner: this API server demands \"delete\" on the \
+             object for that; without it the object goes when its present owner goes",
+            names.join(", ")
+        ),
+    )
+}
+
+fn fill<T: Managed>(object: &mut T, target: &Target, want: &Desired, change_owners: bool) {
+    object.set_data(&want.data);
+    object.set_type(want.secret_type);
+    let meta = object.meta_mut();
+    meta.name = Some(target.name.to_string());
+    meta.namespace = Some(target.namespace.to_string());
+    meta.labels
+        .get_or_insert_default()
+        .insert(OURS.0.to_owned(), OURS.1.to_owned());
+    let annotations = meta.annotations.get_or_insert_default();
+    annotations.insert(REQUEST.to_owned(), want.digest.clone());
+    // Maps of text cannot fail to serialise.
+    annotations.insert(
+        VERSIONS.to_owned(),
+        serde_json::to_string(&want.versions).unwrap_or_default(),
+    );
+    annotations.insert(
+        HOLDERS.to_owned(),
+        serde_json::to_string(&want.holders).unwrap_or_default(),
+    );
+    if change_owners {
+        let missing = missing_owners(meta, &want.owners);
+        if !missing.is_empty() {
+            let references = meta.owner_references.get_or_insert_default();
+            references.extend(missing.into_iter().map(|owner| OwnerReference {
+                api_version: owner.api_version,
+                kind: owner.kind,
+                name: owner.name,
+                uid: owner.uid,
+                controller: None,
+                block_owner_deletion: None,
+            }));
+        }
+    }
+}

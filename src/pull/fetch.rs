@@ -1,0 +1,294 @@
+//! From a request to its payload: store, path, policy, then the store's lane.
+
+use std::sync::Arc;
+
+use jasm_providers::{Entry, EntryRef, ErrorKind, Prefix};
+use tokio::time::Instant;
+
+use crate::policy;
+use crate::pull::condition::{Condition, Failure};
+use crate::pull::render::Payload;
+use crate::pull::request::{ObjectKind, Origin, Request};
+use crate::stores::{Store, Stores};
+use crate::yaml::{clip, unknown};
+
+/// A request whose store, path and right are settled; reading it is all that is left.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// `store:path` under the store's own name: equal for one origin only.
+    pub label: String,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Entry(Arc<Store>, EntryRef),
+    Prefix(Arc<Store>, Prefix),
+    Literal(String),
+}
+
+/// What was read, and when the read began.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// The payload.
+    pub payload: Payload,
+    /// Begin of the oldest read that it took; none for literals.
+    pub started: Option<Instant>,
+    /// Version tokens by `store:path`, to be noted on the object.
+    pub versions: Vec<(String, String)>,
+}
+
+/// Finds the request's store, checks its path by the kind's grammar and the policy. No call is made.
+///
+/// # Errors
+/// `StoreUnknown`, `AnnotationInvalid` or `AccessDenied`.
+pub fn bind(request: &Request, namespace: &str, stores: &Stores) -> Result<Bound, Failure> {
+    let said_in = &request.said_in;
+    let (name, path) = match &request.origin {
+        Origin::Literal(text) => {
+            let label = format!("the literal of {said_in}");
+            return Ok(Bound {
+                label,
+                what: What::Literal(text.clone()),
+            });
+        }
+        Origin::Entry { store, path, .. } | Origin::Prefix { store, path } => (store, path),
+    };
+    let store = stores.get(name).ok_or_else(|| {
+        let message = if stores.names().is_empty() {
+            format!(
+                "there is no store \"{}\": the operator's config names no stores",
+                clip(name)
+            )
+        } else {
+            unknown("store", name, &stores.names())
+        };
+        Failure::new(Condition::StoreUnknown, format!("{said_in}: {message}"))
+    })?;
+    let settings = &store.settings;
+    let invalid =
+        |why: String| Failure::new(Condition::AnnotationInvalid, format!("{said_in}: {why}"));
+    let kind = settings.backend.kind();
+    let refused = |path: &str| {
+        let message = format!(
+            "{said_in}: the store \"{}\" does not let the namespace {namespace} read {path}; \
+             a rule {{namespaces: [\"{namespace}\"], paths: [\"{path}\"]}} in its \"allow\" would",
+            settings.name
+        );
+        Failure::new(Condition::PolicyRefused, message)
+    };
+    let version = match &request.origin {
+        Origin::Entry { version, .. } => version.as_deref(),
+        _ => {
+            let prefix = kind
+                .prefix(&settings.scope, path)
+                .map_err(|error| invalid(error.to_string()))?;
+            if !policy::may_allow_below(&settings.allow, namespace, &prefix.base) {
+                return Err(refused(&below(&prefix)));
+            }
+            let label = format!("{}:{}", settings.name, below(&prefix));
+            return Ok(Bound {
+                label,
+                what: What::Prefix(store.clone(), prefix),
+            });
+        }
+    };
+    let entry = kind
+        .entry(&settings.scope, path, version)
+        .map_err(|error| invalid(error.to_string()))?;
+    if !policy::allows(&settings.allow, namespace, &entry.path) {
+        return Err(refused(&entry.path));
+    }
+    Ok(Bound {
+        label: format!("{}:{entry}", settings.name),
+        what: What::Entry(store.clone(), entry),
+    })
+}
+
+fn below(prefix: &Prefix) -> String {
+    if prefix.base.is_empty() {
+        "**".to_owned()
+    } else {
+        format!("{}/**", prefix.base)
+    }
+}
+
+impl Bound {
+    /// Reads it; a read of the lane that began at `not_before` or later will do.
+    ///
+    /// # Errors
+    /// `FetchFailed`, or `AccessDenied` for a prefix below which something may not be read.
+    pub async fn fetch(
+        &self,
+        request: &Request,
+        namespace: &str,
+        not_before: Instant,
+    ) -> Result<Fetched, Failure> {
+        let fetched = match &self.what {
+            What::Literal(text) => Fetched {
+                payload: Payload::Literal(text.clone()),
+                started: None,
+                versions: Vec::new(),
+            },
+            What::Entry(store, entry) => match self.entry(store, entry, not_before).await {
+                Ok((read, started)) => Fetched {
+                    versions: vec![(self.label.clone(), read.version.0.clone())],
+                    payload: Payload::Entry {
+                        entry: read,
+                        segment: entry.last_segment().to_owned(),
+                    },
+                    started: Some(started),
+                },
+                Err((error, started)) if request.optional && error.kind == ErrorKind::NotFound => {
+                    Fetched {
+                        payload: Payload::Absent,
+                        started: Some(started),
+                        versions: Vec::new(),
+                    }
+                }
+                Err((error, _)) => {
+                    return Err(Failure::new(
+                        Condition::Fetch(error.kind),
+                        format!("{}: {error}", self.label),
+                    ));
+                }
+            },
+            What::Prefix(store, prefix) => {
+                return self
+                    .below(store, prefix, request, namespace, not_before)
+                    .await;
+            }
+        };
+        Ok(fetched)
+    }
+
+    /// Whether the operator lets secret values of its store go into ConfigMaps.
+    #[must_use]
+    pub fn configs(&self) -> bool {
+        match &self.what {
+            What::Entry(store, _) | What::Prefix(store, _) => store.settings.configs,
+            What::Literal(_) => true,
+        }
+    }
+
+    async fn entry(
+        &self,
+        store: &Store,
+        entry: &EntryRef,
+        not_before: Instant,
+    ) -> Result<(Entry, Instant), (jasm_providers::Error, Instant)> {
+        let outcome = store.lane.read(entry, not_before).await;
+        match &outcome.result {
+            Ok(read) => Ok((read.clone(), outcome.started)),
+            Err(error) => Err((error.clone(), outcome.started)),
+        }
+    }
+
+    async fn below(
+        &self,
+        store: &Arc<Store>,
+        prefix: &Prefix,
+        request: &Request,
+        namespace: &str,
+        not_before: Instant,
+    ) -> Result<Fetched, Failure> {
+        let label = &self.label;
+        let failed = |error: &jasm_providers::Error| {
+            Failure::new(Condition::Fetch(error.kind), format!("{label}: {error}"))
+        };
+        let outcome = store.lane.list(prefix, not_before).await;
+        let listed = outcome.result.as_ref().map_err(failed)?;
+        // Everything is checked before the first value is asked for or used.
+        if let Some(denied) = listed
+            .iter()
+            .find(|listed| !policy::allows(&store.settings.allow, namespace, &listed.path))
+        {
+            let message = format!(
+                "{}: {label} has {} below it, which the store \"{}\" does not let the namespace {namespace} read: \
+                 a prefix is read whole or not at all; a rule {{namespaces: [\"{namespace}\"], paths: [\"{}\"]}} \
+                 in its \"allow\" would let it",
+                request.said_in,
+                denied.path,
+                store.settings.name,
+                below(prefix)
+            );
+            return Err(Failure::new(Condition::PolicyRefused, message));
+        }
+        let reads = listed.iter().map(|listed| async {
+            let relative = prefix
+                .relative(&listed.path)
+                .unwrap_or(&listed.path)
+                .to_owned();
+            match &listed.entry {
+                Some(entry) => Ok((relative, entry.clone(), outcome.started)),
+                None => {
+                    let want = EntryRef {
+                        path: listed.path.clone(),
+                        version: None,
+                    };
+                    match self.entry(store, &want, not_before).await {
+                        Ok((entry, started)) => Ok((relative, entry, started)),
+                        Err((error, _)) => Err(failed(&error)),
+                    }
+                }
+            }
+        });
+        let mut entries = Vec::new();
+        let mut started = outcome.started;
+        let mut versions = Vec::new();
+        for read in futures::future::join_all(reads).await {
+            let (relative, entry, began) = read?;
+            started = started.min(began);
+            versions.push((relative.clone(), entry.version.0.clone()));
+            entries.push((relative, entry));
+        }
+        if entries.is_empty() {
+            if request.optional {
+                return Ok(Fetched {
+                    payload: Payload::Absent,
+                    started: Some(started),
+                    versions: Vec::new(),
+                });
+            }
+            return Err(Failure::new(
+                Condition::Fetch(ErrorKind::NotFound),
+                format!("{label}: there is no entry below it"),
+            ));
+        }
+        versions.sort();
+        // One line for thousands of entries: a digest of names and version tokens, none of it values.
+        let digest = crate::pull::digest(&versions);
+        Ok(Fetched {
+            payload: Payload::Below(entries),
+            started: Some(started),
+            versions: vec![(
+                label.clone(),
+                format!("{} entries, {digest}", versions.len()),
+            )],
+        })
+    }
+}
+
+/// Refuses a secret value in a ConfigMap.
+///
+/// # Errors
+/// `AccessDenied`, naming the key and what the operator would have to say.
+pub fn check_kind(
+    kind: ObjectKind,
+    bound: &Bound,
+    items: &[crate::pull::render::Item],
+) -> Result<(), Failure> {
+    let secret = items.iter().find(|item| item.secret);
+    match secret {
+        Some(item) if kind == ObjectKind::ConfigMap && !bound.configs() => Err(Failure::new(
+            Condition::SecretInConfigMap,
+            format!(
+                "\"{}\" from {} is a secret and does not go into a ConfigMap: use secret-sync, \
+                 or let the operator say \"configs: true\" on the store",
+                clip(&item.key),
+                bound.label
+            ),
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,300 @@
+//! Which pods ask for which targets. Pure: events in, changed keys out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::pull::annotation::{self, Problem};
+use crate::pull::pod::{Controller, Pod};
+use crate::pull::request::{Request, Target};
+
+/// A unit of work for the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// An object to produce.
+    Target(Target),
+    /// A workload whose pods carry annotations that cannot be understood.
+    Complaint(Complainant),
+}
+
+/// Pods that share one template share their problems: they are told together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Complainant {
+    /// Their namespace.
+    pub namespace: Arc<str>,
+    /// Uid of the controller that made them, or of the bare pod itself.
+    pub uid: Arc<str>,
+}
+
+/// One pod as a target sees it.
+#[derive(Debug, Clone)]
+pub struct Requester {
+    /// The pod.
+    pub pod: Arc<PodRecord>,
+    /// What it asks of this target.
+    pub requests: Vec<Arc<Request>>,
+}
+
+/// A pod that asks for something.
+#[derive(Debug)]
+pub struct PodRecord {
+    /// The pod as last seen, without its annotations.
+    pub pod: Pod,
+    /// When the watch first saw it with these annotations; none for a pod that already ran when
+    /// JASM started: nobody waits for what it asks.
+    pub demand: Option<Instant>,
+    /// When an annotation of the live pod was changed last.
+    pub edited: Option<Instant>,
+    /// It was there when JASM started, and so may be what it asks for.
+    pub from_start: bool,
+    /// What its annotations say that cannot be understood.
+    pub problems: Vec<Problem>,
+    requests: BTreeMap<Target, Vec<Arc<Request>>>,
+    /// Fingerprint of what was parsed, to see an edit.
+    said: u64,
+    generation: u64,
+}
+
+impl PodRecord {
+    fn complainant(&self) -> Complainant {
+        let uid = self
+            .pod
+            .controller
+            .as_ref()
+            .map_or(&self.pod.uid, |controller: &Controller| &controller.uid);
+        Complainant {
+            namespace: self.pod.namespace.as_str().into(),
+            uid: uid.as_str().into(),
+        }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        let complaint = (!self.problems.is_empty()).then(|| Key::Complaint(self.complainant()));
+        self.requests
+            .keys()
+            .cloned()
+            .map(Key::Target)
+            .chain(complaint)
+    }
+}
+
+/// What the watch hands over.
+#[derive(Debug)]
+pub enum Event {
+    /// A list begins: pods that it does not name are gone when it ends.
+    Listing,
+    /// A pod of a list.
+    Listed(Pod),
+    /// The list is complete.
+    InSync,
+    /// A pod was added or changed.
+    Applied(Pod),
+    /// A pod is gone, or asks for nothing.
+    Gone(String),
+}
+
+/// Pods by uid, targets by the pods that ask for them.
+#[derive(Debug, Default)]
+pub struct Index {
+    pods: HashMap<String, Arc<PodRecord>>,
+    by_key: HashMap<Key, BTreeSet<String>>,
+    generation: u64,
+    synced: bool,
+}
+
+impl Index {
+    /// True once the first list is complete.
+    #[must_use]
+    pub fn in_sync(&self) -> bool {
+        self.synced
+    }
+
+    /// Takes in an event seen at `now`; returns the keys whose pods changed in a way that matters.
+    ///
+    /// Before the first list is complete nothing is returned: half a list would look like keys
+    /// that were dropped. Its end returns everything.
+    pub fn take(&mut self, event: Event, now: Instant) -> Vec<Key> {
+        let changed = match event {
+            Event::Listing => {
+                self.generation += 1;
+                Vec::new()
+            }
+            Event::Listed(pod) => self.apply(pod, now),
+            Event::Applied(pod) => self.apply(pod, now),
+            Event::Gone(uid) => self.remove(&uid),
+            Event::InSync => {
+                let stale: Vec<_> = self
+                    .pods
+                    .iter()
+                    .filter(|(_, record)| record.generation != self.generation)
+                    .map(|(uid, _)| uid.clone())
+                    .collect();
+                let mut changed: Vec<_> = stale.iter().flat_map(|uid| self.remove(uid)).collect();
+                if !self.synced {
+                    self.synced = true;
+                    changed = self.by_key.keys().cloned().collect();
+                }
+                changed
+            }
+        };
+        if self.synced { changed } else { Vec::new() }
+    }
+
+    /// The pods that ask for a target, oldest first.
+    #[must_use]
+    pub fn requesters(&self, target: &Target) -> Vec<Requester> {
+        let mut requesters: Vec<_> = self
+            .records(&Key::Target(target.clone()))
+            .map(|pod| Requester {
+                requests: pod.requests.get(target).cloned().unwrap_or_default(),
+                pod,
+            })
+            .collect();
+        requesters.sort_by(|a, b| order(&a.pod.pod).cmp(&order(&b.pod.pod)));
+        requesters
+    }
+
+    /// The pods of a complainant, oldest first.
+    #[must_use]
+    pub fn complaining(&self, complainant: &Complainant) -> Vec<Arc<PodRecord>> {
+        let mut pods: Vec<_> = self.records(&Key::Complaint(complainant.clone())).collect();
+        pods.sort_by(|a, b| order(&a.pod).cmp(&order(&b.pod)));
+        pods
+    }
+
+    /// Every key that some pod asks for.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Key> {
+        self.by_key.keys().cloned().collect()
+    }
+
+    /// How many pods ask for something.
+    #[must_use]
+    pub fn pods(&self) -> usize {
+        self.pods.len()
+    }
+
+    fn records(&self, key: &Key) -> impl Iterator<Item = Arc<PodRecord>> + '_ {
+        self.by_key
+            .get(key)
+            .into_iter()
+            .flatten()
+            .filter_map(|uid| self.pods.get(uid))
+            .cloned()
+    }
+
+    fn apply(&mut self, mut pod: Pod, now: Instant) -> Vec<Key> {
+        if !pod.asks() {
+            return self.remove(&pod.uid);
+        }
+        let annotations = std::mem::take(&mut pod.annotations);
+        let said = fingerprint(&annotations, &pod);
+        let (before, record) = match self.pods.remove(&pod.uid) {
+            Some(old) if old.said == said => {
+                let same = old.pod == pod;
+                let record = PodRecord {
+                    demand: old.demand,
+                    edited: old.edited,
+                    from_start: old.from_start,
+                    problems: old.problems.clone(),
+                    requests: old.requests.clone(),
+                    said,
+                    generation: self.generation,
+                    pod,
+                };
+                let keys = if same {
+                    Vec::new()
+                } else {
+                    record.keys().collect()
+                };
+                self.pods.insert(record.pod.uid.clone(), Arc::new(record));
+                return keys;
+            }
+            old => {
+                let parsed = annotation::parse(&annotations, &pod.labels);
+                let namespace: Arc<str> = pod.namespace.as_str().into();
+                let mut requests: BTreeMap<Target, Vec<Arc<Request>>> = BTreeMap::new();
+                for wanted in parsed.wanted {
+                    let target = Target {
+                        kind: wanted.kind,
+                        namespace: namespace.clone(),
+                        name: wanted.name.as_str().into(),
+                    };
+                    requests
+                        .entry(target)
+                        .or_default()
+                        .push(Arc::new(wanted.request));
+                }
+                // A pod that runs when JASM starts has what it asked for, or an older JASM said why not.
+                let demand = (pod.waiting || self.synced).then_some(now);
+                let record = PodRecord {
+                    demand: old.as_ref().map_or(demand, |old| old.demand),
+                    edited: old.as_ref().map(|_| now),
+                    from_start: old.as_ref().map_or(!self.synced, |old| old.from_start),
+                    problems: parsed.problems,
+                    requests,
+                    said,
+                    generation: self.generation,
+                    pod,
+                };
+                (
+                    old.map(|old| old.keys().collect::<Vec<_>>())
+                        .unwrap_or_default(),
+                    record,
+                )
+            }
+        };
+        let after: Vec<_> = record.keys().collect();
+        for key in before.iter().filter(|key| !after.contains(key)) {
+            self.unlink(key, &record.pod.uid);
+        }
+        for key in &after {
+            self.by_key
+                .entry(key.clone())
+                .or_default()
+                .insert(record.pod.uid.clone());
+        }
+        self.pods.insert(record.pod.uid.clone(), Arc::new(record));
+        let mut changed = before;
+        changed.extend(after);
+        changed.sort();
+        changed.dedup();
+        changed
+    }
+
+    fn remove(&mut self, uid: &str) -> Vec<Key> {
+        let Some(record) = self.pods.remove(uid) else {
+            return Vec::new();
+        };
+        let keys: Vec<_> = record.keys().collect();
+        for key in &keys {
+            self.unlink(key, uid);
+        }
+        keys
+    }
+
+    fn unlink(&mut self, key: &Key, uid: &str) {
+        if let Some(pods) = self.by_key.get_mut(key) {
+            pods.remove(uid);
+            if pods.is_empty() {
+                self.by_key.remove(key);
+            }
+        }
+    }
+}
+
+fn order(pod: &Pod) -> (&str, &str) {
+    (&pod.created, &pod.name)
+}
+
+fn fingerprint(annotations: &BTreeMap<String, String>, pod: &Pod) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    annotations.hash(&mut hasher);
+    pod.labels.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,282 @@
+//! What a target needs now. Pure: pods, memory and the clock in, the next step out.
+//!
+//! The rule of freshness: a read serves every pod that was seen within [`FRESHNESS`] of its begin.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::pull::condition::{Condition, Failure, Retry, backoff};
+use crate::pull::index::Requester;
+use crate::pull::request::Request;
+
+/// A read serves pods that are seen up to this long after it began.
+pub const FRESHNESS: Duration = Duration::from_secs(5);
+/// First wait before a waiting pod's target is looked at again.
+const FIRST_CHECK: Duration = Duration::from_secs(5);
+/// First wait before a store or API server that could not answer is asked again.
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
+
+/// Pods that ask the same, told apart by what made them.
+#[derive(Debug)]
+pub struct Group {
+    /// What they ask.
+    pub requests: Vec<Arc<Request>>,
+    /// Uids of what made them (of a bare pod its own), each with one pod to look its workload up by.
+    pub makers: BTreeMap<String, Requester>,
+}
+
+/// All pods of a target, grouped by what they ask.
+#[derive(Debug)]
+pub struct View {
+    /// By the requests' canonical text.
+    pub groups: BTreeMap<String, Group>,
+    /// All pods, oldest first.
+    pub pods: Vec<Requester>,
+}
+
+impl View {
+    /// Groups the pods that ask for a target.
+    #[must_use]
+    pub fn of(pods: Vec<Requester>) -> Self {
+        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+        for requester in &pods {
+            let mut canonical: Vec<_> = requester
+                .requests
+                .iter()
+                .map(|request| request.canonical())
+                .collect();
+            canonical.sort();
+            canonical.dedup();
+            let group = groups.entry(canonical.join("\n")).or_insert_with(|| Group {
+                requests: requester.requests.clone(),
+                makers: BTreeMap::new(),
+            });
+            group
+                .makers
+                .entry(maker(requester).to_owned())
+                .or_insert_with(|| requester.clone());
+        }
+        Self { groups, pods }
+    }
+
+    /// Fingerprint of who asks what, as far as it can matter: while all ask the same, it is what
+    /// they ask; else also which of them asks which.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut parts: Vec<(&str, String)> = Vec::new();
+        for (canonical, group) in &self.groups {
+            let makers = if self.groups.len() == 1 {
+                Vec::new()
+            } else {
+                group.makers.keys().cloned().collect()
+            };
+            parts.push((canonical, makers.join(" ")));
+        }
+        crate::pull::digest(&parts)
+    }
+
+    /// Uids of everything that made pods of the target.
+    #[must_use]
+    pub fn makers(&self) -> BTreeSet<String> {
+        self.groups
+            .values()
+            .flat_map(|group| group.makers.keys().cloned())
+            .collect()
+    }
+
+    /// True while a pod of it has containers that have not started.
+    #[must_use]
+    pub fn waiting(&self) -> bool {
+        self.pods.iter().any(|requester| requester.pod.pod.waiting)
+    }
+
+    /// The latest time at which a pod was seen that wants a read.
+    fn demand(&self) -> Option<Instant> {
+        self.pods
+            .iter()
+            .filter_map(|requester| requester.pod.demand)
+            .max()
+    }
+
+    /// The latest edit of an annotation on a live pod.
+    fn edited(&self) -> Option<Instant> {
+        self.pods
+            .iter()
+            .filter_map(|requester| requester.pod.edited)
+            .max()
+    }
+
+    /// A read that begins at this time or later serves every pod.
+    #[must_use]
+    pub fn not_before(&self, now: Instant) -> Instant {
+        let demand = self
+            .demand()
+            .map(|seen| seen.checked_sub(FRESHNESS).unwrap_or(seen));
+        demand.into_iter().chain(self.edited()).max().unwrap_or(now)
+    }
+}
+
+/// Uid of what made the pod, or its own.
+#[must_use]
+pub fn maker(requester: &Requester) -> &str {
+    let pod = &requester.pod.pod;
+    pod.controller
+        .as_ref()
+        .map_or(&pod.uid, |controller| &controller.uid)
+}
+
+/// What is remembered of a target between runs.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The last success.
+    pub synced: Option<Synced>,
+    /// The last failure, if it came after that.
+    pub failed: Option<Failed>,
+    /// When a waiting pod's object is looked at again, and how often it was.
+    pub check: Option<(Instant, u32)>,
+    /// This API server refused to add an owner.
+    pub owners_refused: bool,
+    /// The word for the metric.
+    pub state: Option<&'static str>,
+}
+
+/// A success.
+#[derive(Debug)]
+pub struct Synced {
+    /// Who asked what.
+    pub fingerprint: String,
+    /// Begin of the oldest read in it; none if no store had to be asked.
+    pub read: Option<Instant>,
+    /// Makers whose workloads own the object.
+    pub makers: BTreeSet<String>,
+    /// Names of these workloads.
+    pub workloads: BTreeSet<String>,
+}
+
+/// A failure.
+#[derive(Debug)]
+pub struct Failed {
+    /// Who asked what.
+    pub fingerprint: String,
+    /// When the try began.
+    pub began: Instant,
+    /// The config that it was tried with.
+    pub config: u64,
+    /// When it is tried again without anything having changed.
+    pub retry: Option<Instant>,
+    /// Tries in a row.
+    pub attempts: u32,
+    /// What failed, by workload; an empty name stands for all.
+    pub failures: Vec<(String, Failure)>,
+}
+
+/// The next step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing, until the given time or something changes.
+    Rest(Option<Instant>),
+    /// Look at the object: after a restart, and while a pod waits.
+    Look,
+    /// Find the workloads of new makers; they may own the object already.
+    Owners,
+    /// Read the stores and write. A read that began at the given time or later will do.
+    Sync(Instant),
+}
+
+/// Decides.
+#[must_use]
+pub fn decide(view: &View, state: &State, config: u64, now: Instant) -> Step {
+    let fingerprint = view.fingerprint();
+    if let Some(failed) = &state.failed {
+        return after_failure(view, failed, &fingerprint, config, now);
+    }
+    let Some(synced) = &state.synced else {
+        // Pods that ran before JASM did have what they need, if the object says so.
+        let quiet = view.demand().is_none() && view.edited().is_none();
+        return if quiet {
+            Step::Look
+        } else {
+            Step::Sync(view.not_before(now))
+        };
+    };
+    let edited = view
+        .edited()
+        .is_some_and(|edited| synced.read.is_none_or(|read| edited > read));
+    let unserved = view
+        .demand()
+        .is_some_and(|seen| synced.read.is_none_or(|read| seen > read + FRESHNESS));
+    if synced.fingerprint != fingerprint || edited || unserved {
+        return Step::Sync(view.not_before(now));
+    }
+    if !view.makers().is_subset(&synced.makers) {
+        return Step::Owners;
+    }
+    match state.check {
+        _ if !view.waiting() => Step::Rest(None),
+        Some((due, _)) if due > now => Step::Rest(Some(due)),
+        Some(_) => Step::Look,
+        None => Step::Rest(Some(now + FIRST_CHECK)),
+    }
+}
+
+fn after_failure(
+    view: &View,
+    failed: &Failed,
+    fingerprint: &str,
+    config: u64,
+    now: Instant,
+) -> Step {
+    let changed = failed.fingerprint != fingerprint
+        || failed.config != config
+        || view.edited().is_some_and(|edited| edited > failed.began);
+    if changed {
+        return Step::Sync(view.not_before(now).max(failed.began));
+    }
+    // A pod that came after the try asks anew, but not more often than reads serve pods.
+    let anew = view
+        .demand()
+        .filter(|seen| *seen > failed.began)
+        .map(|_| failed.began + FRESHNESS);
+    match [failed.retry, anew].into_iter().flatten().min() {
+        Some(due) if due <= now => Step::Sync(now),
+        due => Step::Rest(due),
+    }
+}
+
+impl State {
+    /// When a waiting pod's object is looked at next, after it was seen to be right.
+    pub fn checked(&mut self, now: Instant) -> Instant {
+        let count = self.check.map_or(0, |(_, count)| count + 1);
+        let due = now + backoff(FIRST_CHECK, count);
+        self.check = Some((due, count));
+        due
+    }
+}
+
+/// When a failure is tried again, or never by itself.
+#[must_use]
+pub fn retry_at(
+    conditions: impl IntoIterator<Item = Condition>,
+    waiting: bool,
+    attempts: u32,
+    now: Instant,
+) -> Option<Instant> {
+    conditions
+        .into_iter()
+        .filter_map(|condition| match condition.row().retry {
+            Retry::OnChange => None,
+            Retry::WhileWaiting => waiting.then(|| backoff(FIRST_CHECK, attempts)),
+            Retry::Backoff(after) => {
+                let wait = backoff(FIRST_BACKOFF, attempts).mul_f64(0.8 + 0.4 * fastrand::f64());
+                Some(wait.max(after.unwrap_or_default()))
+            }
+        })
+        .min()
+        .map(|wait| now + wait)
+}
+
+#[cfg(test)]
+mod tests;

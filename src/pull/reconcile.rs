@@ -1,0 +1,641 @@
+//! One run for one target: look, read, render, write, report.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::join_all;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use crate::configuration::Config;
+use crate::metrics::Metrics;
+use crate::pull::apply::{self, Applied, Change, Desired, Objects};
+use crate::pull::condition::{Condition, Failure};
+use crate::pull::fetch::{self, Fetched};
+use crate::pull::index::{Complainant, Index, Key, Requester};
+use crate::pull::merge::{self, Frozen, Share};
+use crate::pull::plan::{self, Failed, State, Step, Synced, View};
+use crate::pull::queue;
+use crate::pull::render;
+use crate::pull::report::Reporter;
+use crate::pull::request::{Request, SecretType, Target};
+use crate::pull::workload::{self, Workload, Workloads};
+
+/// Does the work that the queue hands out.
+#[derive(Debug)]
+pub struct Reconciler {
+    /// Who asks for what.
+    pub index: Arc<Mutex<Index>>,
+    /// The config in force.
+    pub config: watch::Receiver<Arc<Config>>,
+    /// Secrets and ConfigMaps.
+    pub objects: Objects,
+    /// Owners of pods.
+    pub workloads: Workloads,
+    /// Events.
+    pub reporter: Reporter,
+    /// Counters.
+    pub metrics: Metrics,
+    /// For runs that are due later.
+    pub queue: queue::Handle<Key>,
+    /// What is remembered of each target.
+    pub states: Mutex<HashMap<Target, State>>,
+}
+
+/// What the makers of pods turned out to be.
+type Makers = BTreeMap<String, Workload>;
+
+/// All of a target's data as read, before the object that is there has its say.
+struct Read {
+    shares: Vec<Share>,
+    frozen: Frozen,
+    failures: Vec<(String, Failure)>,
+    versions: BTreeMap<String, String>,
+    started: Option<Instant>,
+    digest: String,
+    owners: Vec<crate::pull::pod::Controller>,
+}
+
+impl Reconciler {
+    /// Works on a key; the queue sees to it that no key is worked on twice at once.
+    pub async fn run(self: Arc<Self>, key: Key) -> Key {
+        match &key {
+            Key::Target(target) => self.target(target).await,
+            Key::Complaint(complainant) => self.complaint(complainant).await,
+        }
+        key
+    }
+
+    async fn target(&self, target: &Target) {
+        let config = self.config.borrow().clone();
+        let pods = lock(&self.index).requesters(target);
+        let mut state = lock(&self.states).remove(target).unwrap_or_default();
+        if pods.is_empty() || !config.settings.serves(&target.namespace) {
+            self.metrics.moved(state.state, None);
+            return;
+        }
+        let view = View::of(pods);
+        let next = self.step(target, &view, &config, &mut state).await;
+        let now_is = if state.failed.is_some() {
+            "failing"
+        } else {
+            "synced"
+        };
+        self.metrics
+            .moved(state.state.replace(now_is), Some(now_is));
+        lock(&self.states).insert(target.clone(), state);
+        if let Some(due) = next {
+            self.queue.at(Key::Target(target.clone()), due);
+        }
+    }
+
+    /// One step; the time of the next one if nothing changes until then.
+    async fn step(
+        &self,
+        target: &Target,
+        view: &View,
+        config: &Config,
+        state: &mut State,
+    ) -> Option<Instant> {
+        let now = Instant::now();
+        match plan::decide(view, state, config.generation, now) {
+            Step::Rest(due) => self.rest(target, view, state, due).await,
+            Step::Look => self.look(target, view, config, state, now).await,
+            Step::Owners => match self.owned_already(view, state).await {
+                true => Some(now),
+                false => {
+                    self.sync(target, view, config, state, view.not_before(now))
+                        .await
+                }
+            },
+            Step::Sync(not_before) => self.sync(target, view, config, state, not_before).await,
+        }
+    }
+
+    /// Nothing to do; a pod that came since the last failure is told of it too.
+    async fn rest(
+        &self,
+        target: &Target,
+        view: &View,
+        state: &State,
+        due: Option<Instant>,
+    ) -> Option<Instant> {
+        let Some(failed) = state.failed.as_ref().filter(|_| view.waiting()) else {
+            return due;
+        };
+        self.report(target, view, &failed.failures).await;
+        Some(due.unwrap_or_else(|| Instant::now() + crate::events::SAID_AGAIN))
+    }
+
+    /// Looks whether the object is there and was made from what is asked now.
+    async fn look(
+        &self,
+        target: &Target,
+        view: &View,
+        config: &Config,
+        state: &mut State,
+        now: Instant,
+    ) -> Option<Instant> {
+        let found = match self.objects.find(target).await {
+            Ok(found) => found,
+            Err(failure) => {
+                return self
+                    .failed(target, view, config, state, now, everybody(failure))
+                    .await;
+            }
+        };
+        let not_before = view.not_before(now);
+        let Some(found) = found else {
+            return self.sync(target, view, config, state, not_before).await;
+        };
+        if !found.ours {
+            let failure = apply::not_ours(target);
+            return self
+                .failed(target, view, config, state, now, everybody(failure))
+                .await;
+        }
+        let makers = match self.makers(view, view.groups.len() > 1).await {
+            Ok(makers) => makers,
+            Err(failure) => {
+                return self
+                    .failed(target, view, config, state, now, everybody(failure))
+                    .await;
+            }
+        };
+        let retained = view
+            .groups
+            .values()
+            .flat_map(|group| &group.requests)
+            .any(|request| request.retain);
+        let guesses: BTreeSet<_> = view
+            .pods
+            .iter()
+            .map(|requester| workload::guess(&requester.pod))
+            .collect();
+        let owned = retained || guesses.iter().all(|guess| found.owners.contains(guess));
+        if found.digest.as_deref() != Some(&digest(view, &makers))
+            || !(owned || state.owners_refused)
+        {
+            return self.sync(target, view, config, state, not_before).await;
+        }
+        if state.synced.is_none() {
+            debug!(%target, "the object is there and was made from what is asked now");
+            state.synced = Some(Synced {
+                fingerprint: view.fingerprint(),
+                read: None,
+                makers: view.makers(),
+                workloads: guesses,
+            });
+        }
+        view.waiting().then(|| state.checked(now))
+    }
+
+    /// True if the workloads of new makers own the object already: a rollout, a next run.
+    async fn owned_already(&self, view: &View, state: &mut State) -> bool {
+        let Ok(makers) = self.makers(view, false).await else {
+            return false;
+        };
+        let Some(synced) = &mut state.synced else {
+            return false;
+        };
+        let owned = makers
+            .values()
+            .all(|workload| synced.workloads.contains(&workload.name()));
+        if owned {
+            synced.makers.extend(view.makers());
+        }
+        owned
+    }
+
+    /// The workload of every maker; `ranked` also tells which revision of it each made.
+    async fn makers(&self, view: &View, ranked: bool) -> Result<Makers, Failure> {
+        let pods: BTreeMap<_, _> = view
+            .groups
+            .values()
+            .flat_map(|group| &group.makers)
+            .collect();
+        let lookups = pods.into_iter().map(|(maker, requester)| async move {
+            let workload = self.workloads.of(&requester.pod, ranked).await;
+            workload
+                .map(|workload| (maker.clone(), workload))
+                .map_err(|error| lookup_failure(requester, &error))
+        });
+        join_all(lookups).await.into_iter().collect()
+    }
+
+    /// Reads everything and writes the object.
+    async fn sync(
+        &self,
+        target: &Target,
+        view: &View,
+        config: &Config,
+        state: &mut State,
+        not_before: Instant,
+    ) -> Option<Instant> {
+        let began = Instant::now();
+        let read = match self.read(target, view, config, not_before).await {
+            Ok(read) => read,
+            Err(failure) => {
+                return self
+                    .failed(target, view, config, state, began, everybody(failure))
+                    .await;
+            }
+        };
+        let mut failures = read.failures.clone();
+        if read.shares.is_empty() {
+            return self
+                .failed(target, view, config, state, began, failures)
+                .await;
+        }
+        let expected = state.synced.is_some()
+            || state.failed.is_some()
+            || !read.frozen.workloads.is_empty()
+            || view.pods.iter().any(|requester| requester.pod.from_start);
+        let mut conflicts = Vec::new();
+        let applied = self
+            .objects
+            .apply(target, expected, !state.owners_refused, |existing| {
+                let merged =
+                    merge::merge(target.kind, read.shares.clone(), &read.frozen, existing)?;
+                conflicts = merged.conflicts;
+                Ok(Desired {
+                    data: merged.data,
+                    secret_type: merged.secret_type,
+                    holders: merged.holders,
+                    digest: read.digest.clone(),
+                    versions: read.versions.clone(),
+                    owners: read.owners.clone(),
+                })
+            })
+            .await;
+        let applied = match applied {
+            Ok(applied) => applied,
+            Err(failure) => {
+                failures.extend(everybody(failure));
+                return self
+                    .failed(target, view, config, state, began, failures)
+                    .await;
+            }
+        };
+        failures.append(&mut conflicts);
+        self.written(target, view, state, &read, &applied);
+        if let Some(refused) = applied.owners_refused {
+            state.owners_refused = true;
+            warn!(%target, "{}", refused.message);
+            self.report(target, view, &everybody(refused)).await;
+        }
+        if !failures.is_empty() {
+            return self
+                .failed(target, view, config, state, began, failures)
+                .await;
+        }
+        let recovered = state.failed.take().is_some();
+        self.reporter
+            .synced(target, view, applied.change, recovered, &read.versions);
+        state.check = None;
+        state.synced = Some(Synced {
+            fingerprint: view.fingerprint(),
+            read: read.started.or(Some(began)),
+            makers: view.makers(),
+            workloads: read
+                .shares
+                .iter()
+                .map(|share| share.workload.clone())
+                .collect(),
+        });
+        // What changed while this ran is seen now: the queue holds a key back, it forgets none.
+        view.waiting().then(|| state.checked(Instant::now()))
+    }
+
+    /// Counts a write and how long its pods waited for it.
+    fn written(&self, target: &Target, view: &View, state: &State, read: &Read, applied: &Applied) {
+        if applied.change == Change::Unchanged {
+            debug!(%target, "the object is as it should be");
+            return;
+        }
+        info!(%target, change = ?applied.change, keys = read.shares.iter().map(|share| share.items.len()).sum::<usize>(), "written");
+        let served = state.synced.as_ref().and_then(|synced| synced.read);
+        let oldest = view
+            .pods
+            .iter()
+            .filter_map(|requester| requester.pod.edited.or(requester.pod.demand))
+            .filter(|seen| served.is_none_or(|served| *seen > served))
+            .min();
+        if let Some(oldest) = oldest {
+            self.metrics.served(oldest.elapsed());
+        }
+    }
+
+    /// Binds, checks and reads every request, while the workloads are looked up.
+    async fn read(
+        &self,
+        target: &Target,
+        view: &View,
+        config: &Config,
+        not_before: Instant,
+    ) -> Result<Read, Failure> {
+        let requests: BTreeMap<String, Arc<Request>> = view
+            .groups
+            .values()
+            .flat_map(|group| &group.requests)
+            .map(|request| (request.canonical(), request.clone()))
+            .collect();
+        let fetches = requests.iter().map(|(canonical, request)| async {
+            let result = self.one(target, request, config, not_before).await;
+            (canonical.clone(), result)
+        });
+        let (makers, fetched) =
+            tokio::join!(self.makers(view, view.groups.len() > 1), join_all(fetches));
+        let makers = makers?;
+        let fetched: BTreeMap<_, _> = fetched.into_iter().collect();
+        let mut read = Read {
+            shares: Vec::new(),
+            frozen: Frozen::default(),
+            failures: Vec::new(),
+            versions: BTreeMap::new(),
+            started: None,
+            digest: digest(view, &makers),
+            owners: Vec::new(),
+        };
+        let retained = requests.values().any(|request| request.retain);
+        for (workload, revisions) in by_workload(view, &makers) {
+            match shares(&workload.name(), &revisions, &fetched) {
+                Ok(mut shares) => {
+                    read.shares.append(&mut shares);
+                    if !retained {
+                        read.owners.push(workload.owner.clone());
+                    }
+                }
+                Err(failure) => {
+                    let files = revisions
+                        .values()
+                        .flat_map(BTreeMap::values)
+                        .filter_map(|request| request.file.as_ref());
+                    read.frozen
+                        .files
+                        .extend(files.map(|file| file.name.clone()));
+                    read.frozen.workloads.insert(workload.name());
+                    read.failures.push((workload.name(), failure));
+                }
+            }
+        }
+        for (fetched, _) in fetched.into_values().flatten() {
+            read.versions.extend(fetched.versions);
+            read.started = [read.started, fetched.started].into_iter().flatten().min();
+        }
+        Ok(read)
+    }
+
+    /// One request's payload and items.
+    async fn one(
+        &self,
+        target: &Target,
+        request: &Request,
+        config: &Config,
+        not_before: Instant,
+    ) -> Result<(Fetched, Vec<render::Item>), Failure> {
+        let bound = fetch::bind(request, &target.namespace, &config.stores)?;
+        let fetched = bound.fetch(request, &target.namespace, not_before).await?;
+        let items = render::items(request, &bound.label, &fetched.payload)
+            .map_err(|message| Failure::new(Condition::Render, message))?;
+        fetch::check_kind(target.kind, &bound, &items)?;
+        Ok((fetched, items))
+    }
+
+    /// Notes a failure, tells whoever has to know, and says when it is tried again.
+    async fn failed(
+        &self,
+        target: &Target,
+        view: &View,
+        config: &Config,
+        state: &mut State,
+        began: Instant,
+        failures: Vec<(String, Failure)>,
+    ) -> Option<Instant> {
+        for (workload, failure) in &failures {
+            let reason = failure.condition.row().reason.as_str();
+            warn!(%target, workload, reason, condition = ?failure.condition, "{}", failure.message);
+            if failure.condition == Condition::NamespaceTerminating {
+                self.metrics.namespace_terminating();
+            }
+        }
+        self.report(target, view, &failures).await;
+        let fingerprint = view.fingerprint();
+        let attempts = state
+            .failed
+            .as_ref()
+            .filter(|failed| {
+                failed.fingerprint == fingerprint && failed.config == config.generation
+            })
+            .map_or(0, |failed| failed.attempts + 1);
+        let conditions = failures.iter().map(|(_, failure)| failure.condition);
+        let retry = plan::retry_at(conditions, view.waiting(), attempts, Instant::now());
+        state.check = None;
+        state.failed = Some(Failed {
+            fingerprint,
+            began,
+            config: config.generation,
+            retry,
+            attempts,
+            failures,
+        });
+        let again = view
+            .waiting()
+            .then(|| Instant::now() + crate::events::SAID_AGAIN);
+        [retry, again].into_iter().flatten().min()
+    }
+
+    /// Tells the waiting pods of each workload that fails, and the workload itself.
+    async fn report(&self, target: &Target, view: &View, failures: &[(String, Failure)]) {
+        // Whom to tell is worth a try; that it is told to the pods at least is worth more.
+        let makers = self.makers(view, false).await.unwrap_or_default();
+        for (workload, failure) in failures {
+            let concerned = |requester: &&Requester| {
+                workload.is_empty()
+                    || makers
+                        .get(plan::maker(requester))
+                        .is_some_and(|maker| maker.name() == *workload)
+            };
+            let pods: Vec<_> = view
+                .pods
+                .iter()
+                .filter(concerned)
+                .map(|requester| requester.pod.clone())
+                .collect();
+            let owners = makers
+                .values()
+                .filter(|maker| workload.is_empty() || maker.name() == *workload);
+            self.reporter
+                .failed(&target.namespace, &pods, owners, failure);
+        }
+    }
+
+    /// Tells the pods of a workload what is wrong with their annotations.
+    async fn complaint(&self, complainant: &Complainant) {
+        let pods = lock(&self.index).complaining(complainant);
+        let Some(first) = pods.first() else { return };
+        if !self.config.borrow().settings.serves(&complainant.namespace) {
+            return;
+        }
+        let workload = self.workloads.of(first, false).await.ok();
+        let problems: BTreeSet<_> = pods
+            .iter()
+            .flat_map(|record| &record.problems)
+            .cloned()
+            .collect();
+        for problem in problems {
+            warn!(
+                namespace = %complainant.namespace, pod = first.pod.name, annotation = problem.annotation,
+                "{}", problem.message
+            );
+            let failure = Failure::new(
+                Condition::AnnotationInvalid,
+                format!("{}: {}", problem.annotation, problem.message),
+            );
+            let concerned: Vec<_> = pods
+                .iter()
+                .filter(|record| record.problems.contains(&problem))
+                .cloned()
+                .collect();
+            self.reporter.failed(
+                &complainant.namespace,
+                &concerned,
+                workload.as_ref(),
+                &failure,
+            );
+        }
+        if pods.iter().any(|record| record.pod.waiting) {
+            self.queue.at(
+                Key::Complaint(complainant.clone()),
+                Instant::now() + crate::events::SAID_AGAIN,
+            );
+        }
+    }
+}
+
+/// A failure that concerns all workloads of the target.
+fn everybody(failure: Failure) -> Vec<(String, Failure)> {
+    vec![(String::new(), failure)]
+}
+
+fn lookup_failure(requester: &Requester, error: &kube::Error) -> Failure {
+    let made_by = requester
+        .pod
+        .pod
+        .controller
+        .as_ref()
+        .map(workload::name)
+        .unwrap_or_default();
+    let namespace = &requester.pod.pod.namespace;
+    match error {
+        kube::Error::Api(status) if status.code == 403 => Failure::new(
+            Condition::WriteRefused,
+            format!(
+                "the API server does not let JASM look at {made_by} in {namespace} to find the owner: its account \
+                 lacks \"get\" on replicasets, jobs or controllerrevisions"
+            ),
+        ),
+        _ => Failure::new(
+            Condition::WriteUnavailable,
+            format!("the owner of {made_by} in {namespace} cannot be found now; it is tried again"),
+        ),
+    }
+}
+
+/// Digest of who asks what, as noted on the object. While all pods ask the same it is what they
+/// ask; else also in which order of revisions each workload asks it.
+fn digest(view: &View, makers: &Makers) -> String {
+    if view.groups.len() == 1 {
+        return crate::pull::digest(&view.groups.keys().collect::<Vec<_>>());
+    }
+    let mut asked: BTreeMap<String, BTreeSet<(i64, &str)>> = BTreeMap::new();
+    for (canonical, group) in &view.groups {
+        for workload in group.makers.keys().filter_map(|maker| makers.get(maker)) {
+            asked
+                .entry(workload.name())
+                .or_default()
+                .insert((workload.revision, canonical));
+        }
+    }
+    let ordered: BTreeMap<_, Vec<_>> = asked
+        .into_iter()
+        .map(|(name, asked)| (name, asked.into_iter().map(|(_, asked)| asked).collect()))
+        .collect();
+    crate::pull::digest(&ordered)
+}
+
+/// What each revision of a workload asks, by the requests' canonical texts.
+type Revisions = BTreeMap<i64, BTreeMap<String, Arc<Request>>>;
+
+fn by_workload(view: &View, makers: &Makers) -> Vec<(Workload, Revisions)> {
+    let mut workloads: BTreeMap<String, (Workload, Revisions)> = BTreeMap::new();
+    for group in view.groups.values() {
+        for workload in group.makers.keys().filter_map(|maker| makers.get(maker)) {
+            let (_, revisions) = workloads
+                .entry(workload.name())
+                .or_insert_with(|| (workload.clone(), Revisions::new()));
+            let requests = revisions.entry(workload.revision).or_default();
+            requests.extend(
+                group
+                    .requests
+                    .iter()
+                    .map(|request| (request.canonical(), request.clone())),
+            );
+        }
+    }
+    workloads.into_values().collect()
+}
+
+type FetchedRequests = BTreeMap<String, Result<(Fetched, Vec<render::Item>), Failure>>;
+
+/// The shares of one workload, all or none: half of what it asks helps none of its pods.
+fn shares(
+    workload: &str,
+    revisions: &Revisions,
+    fetched: &FetchedRequests,
+) -> Result<Vec<Share>, Failure> {
+    let mut shares = Vec::new();
+    for (revision, requests) in revisions {
+        let mut items = Vec::new();
+        let mut absent = false;
+        let mut types = BTreeSet::new();
+        for (canonical, request) in requests {
+            types.insert(request.secret_type.as_str());
+            match fetched.get(canonical) {
+                Some(Ok((fetched, made))) => {
+                    absent |= matches!(fetched.payload, render::Payload::Absent);
+                    items.extend(made.iter().map(|item| (request.file.clone(), item.clone())));
+                }
+                Some(Err(failure)) => return Err(failure.clone()),
+                None => {}
+            }
+        }
+        if types.len() > 1 {
+            let types: Vec<_> = types.into_iter().collect();
+            let message = format!(
+                "one Secret is asked for with the types {}: choose one",
+                types.join(" and ")
+            );
+            return Err(Failure::new(Condition::Conflict, message));
+        }
+        merge::check_share(&items)?;
+        let secret_type = requests
+            .values()
+            .next()
+            .map_or(SecretType::Opaque, |request| request.secret_type);
+        shares.push(Share {
+            workload: workload.to_owned(),
+            revision: *revision,
+            secret_type,
+            items,
+            absent,
+        });
+    }
+    Ok(shares)
+}
+
+/// Locks; a poisoned lock cannot be, as a panic ends the process.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
