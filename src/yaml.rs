@@ -216,21 +216,16 @@ impl<'a> Fields<'a> {
 /// The sentence for a word that is not among the known ones.
 #[must_use]
 pub fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+    // Clipped first: the distance takes memory by the length of both words.
+    let word = clip(word);
     let near = known
         .iter()
-        .map(|known| (strsim::damerau_levenshtein(known, word), *known))
+        .map(|known| (strsim::damerau_levenshtein(known, &word), *known))
         .filter(|(distance, known)| *distance <= 2.max(known.len() / 3))
         .min();
     match near {
-        Some((_, near)) => format!(
-            "unknown {what}: \"{}\"; did you mean \"{near}\"?",
-            clip(word)
-        ),
-        None => format!(
-            "unknown {what}: \"{}\"; known are {}",
-            clip(word),
-            known.join(", ")
-        ),
+        Some((_, near)) => format!("unknown {what}: \"{word}\"; did you mean \"{near}\"?"),
+        None => format!("unknown {what}: \"{word}\"; known are {}", known.join(", ")),
     }
 }
 
@@ -249,7 +244,6 @@ pub fn clip(word: &str) -> String {
 /// # Errors
 /// The first problem with its place.
 pub fn parse(text: &str) -> Result<Node, Problem> {
-    // The scanner of this crate wants a line break before the end of a trailing comment.
     let mut events = Events {
         parser: Parser::new_from_str(text),
     };
@@ -258,7 +252,7 @@ pub fn parse(text: &str) -> Result<Node, Problem> {
         (event, span) = events.next()?;
     }
     if matches!(event, Event::StreamEnd) {
-        return Err(at(span.start, "there is nothing here"));
+        return Err(at(Marker::new(0, 1, 0), "there is nothing here"));
     }
     let (event, span) = if matches!(event, Event::DocumentStart(_)) {
         events.next()?

@@ -2,7 +2,7 @@
 //!
 //! A [`Source`] reads entries of one store as one identity. A [`Lane`] sits before a source and
 //! decides when a call leaves: one call for however many ask, batches where the store has them.
-//! [`reference`] holds the grammar of paths per store kind, [`Error`] the ten ways a read can
+//! [`mod@reference`] holds the grammar of paths per store kind, [`Error`] the ten ways a read can
 //! fail. Nothing here knows Kubernetes.
 
 pub mod batching;

@@ -1,4 +1,4 @@
-//! What a path may look like, per store kind: pure, one table ([`Kind::rules`]), no I/O.
+//! What a path may look like, per store kind: pure, one table (`reference/rules.rs`), no I/O.
 //!
 //! A path is taken as it is written and never decoded, so what a policy matches is what a store
 //! is asked for. What could mean two things (`//`, `.`, `..`, `%2f`, a trailing `/`) is refused.

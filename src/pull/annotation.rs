@@ -25,9 +25,11 @@ const ENVIRONMENT: &str = "environment";
 const ENVIRONMENT_NAME: &str = "environment-name";
 /// Options of a whole pod; `refresh: start` is what this version does, all else is refused.
 const OPTIONS: [&str; 4] = ["identity", "wait", "refresh", "restart"];
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 10] = [
     SECRET_SYNC,
     CONFIG_SYNC,
+    "secret.NAME",
+    "config.NAME",
     ENVIRONMENT,
     ENVIRONMENT_NAME,
     "identity",
@@ -71,6 +73,9 @@ struct Refusal {
     target: Option<(ObjectKind, String)>,
     message: String,
 }
+
+/// One request of an annotation, or why it is none.
+type Part = Result<Wanted, Refusal>;
 
 impl Refusal {
     fn of(message: impl Into<String>) -> Self {
@@ -133,11 +138,23 @@ pub fn parse(annotations: &BTreeMap<String, String>, labels: &BTreeMap<String, S
                 }
             },
         };
-        match result {
-            Ok(mut requests) => wanted.append(&mut requests),
-            Err(refusal) => {
-                refused.extend(refusal.target);
-                complain(refusal.message);
+        let parts = result.unwrap_or_else(|refusal| vec![Err(refusal)]);
+        let nowhere = |part: &Part| matches!(part, Err(refusal) if refusal.target.is_none());
+        let refuse_annotation = parts.iter().any(nowhere);
+        // The first problem of each target is told; the next shows once that is mended.
+        let mut told = BTreeSet::new();
+        for part in parts {
+            match part {
+                Ok(part) if refuse_annotation => {
+                    refused.insert((part.kind, part.name));
+                }
+                Ok(part) => wanted.push(part),
+                Err(refusal) => {
+                    if told.insert(refusal.target.clone()) {
+                        complain(refusal.message);
+                    }
+                    refused.extend(refusal.target);
+                }
             }
         }
     }

@@ -190,7 +190,12 @@ impl Index {
         }
         let annotations = std::mem::take(&mut pod.annotations);
         let said = fingerprint(&annotations, &pod);
-        let (before, record) = match self.pods.remove(&pod.uid) {
+        let old = self.pods.remove(&pod.uid);
+        let before: Vec<_> = old
+            .as_ref()
+            .map(|old| old.keys().collect())
+            .unwrap_or_default();
+        let record = match old {
             Some(old) if old.said == said => {
                 let same = old.pod == pod;
                 let record = PodRecord {
@@ -203,13 +208,11 @@ impl Index {
                     generation: self.generation,
                     pod,
                 };
-                let keys = if same {
-                    Vec::new()
-                } else {
-                    record.keys().collect()
-                };
-                self.pods.insert(record.pod.uid.clone(), Arc::new(record));
-                return keys;
+                if same {
+                    self.pods.insert(record.pod.uid.clone(), Arc::new(record));
+                    return Vec::new();
+                }
+                record
             }
             old => {
                 let parsed = annotation::parse(&annotations, &pod.labels);
@@ -228,7 +231,7 @@ impl Index {
                 }
                 // A pod that runs when JASM starts has what it asked for, or an older JASM said why not.
                 let demand = (pod.waiting || self.synced).then_some(now);
-                let record = PodRecord {
+                PodRecord {
                     demand: old.as_ref().map_or(demand, |old| old.demand),
                     edited: old.as_ref().map(|_| now),
                     from_start: old.as_ref().map_or(!self.synced, |old| old.from_start),
@@ -237,12 +240,7 @@ impl Index {
                     said,
                     generation: self.generation,
                     pod,
-                };
-                (
-                    old.map(|old| old.keys().collect::<Vec<_>>())
-                        .unwrap_or_default(),
-                    record,
-                )
+                }
             }
         };
         let after: Vec<_> = record.keys().collect();

@@ -73,6 +73,40 @@ pub struct Merged {
 /// One place for a value: a data key, or a key within a file.
 type Slot = (Option<String>, String);
 
+/// What a data key is: a value, or a file in a format.
+type Shape = Option<Format>;
+
+/// Keys that stay as they are, and what the others are.
+#[derive(Default)]
+struct Shapes {
+    chosen: BTreeMap<String, Shape>,
+    kept: BTreeSet<String>,
+}
+
+fn slot_of(file: Option<&File>, item: &Item) -> Slot {
+    (file.map(|file| file.name.clone()), item.key.clone())
+}
+
+/// The data key that a value goes into.
+fn data_key<'a>(file: Option<&'a File>, item: &'a Item) -> &'a str {
+    file.map_or(&item.key, |file| &file.name)
+}
+
+/// The data key of a name among the holders.
+fn noted_key(name: &str) -> &str {
+    name.split_once('#').map_or(name, |(file, _)| file)
+}
+
+fn describe_shape(shape: Shape) -> &'static str {
+    match shape {
+        None => "a value",
+        Some(Format::Properties) => "a properties file",
+        Some(Format::Env) => "an env file",
+        Some(Format::Json) => "a JSON file",
+        Some(Format::Yaml) => "a YAML file",
+    }
+}
+
 fn slot_name((file, key): &Slot) -> String {
     match file {
         Some(file) => format!("{file}#{key}"),
@@ -99,10 +133,7 @@ pub fn check_share(items: &[(Option<File>, Item)]) -> Result<(), Failure> {
     let mut seen: BTreeMap<Slot, &Item> = BTreeMap::new();
     let mut formats: BTreeMap<&str, Format> = BTreeMap::new();
     for (file, item) in items {
-        let slot = (
-            file.as_ref().map(|file| file.name.clone()),
-            item.key.clone(),
-        );
+        let slot = slot_of(file.as_ref(), item);
         if let Some(other) = seen.get(&slot)
             && !same(other, item)
         {
@@ -169,31 +200,40 @@ pub fn merge(
 
     let mut conflicts = Vec::new();
     let secret_type = common_type(&mut shares, &default_holder, &mut conflicts);
-    let candidates = candidates(&shares)?;
     let mut holders = Holders::from([(EVERY_OTHER.to_owned(), default_holder.clone())]);
-    for (slot, holder) in noted
-        .into_iter()
-        .flatten()
-        .filter(|(_, holder)| frozen.workloads.contains(*holder))
-    {
-        holders.insert(slot.clone(), holder.clone());
+    holders.extend(staying(noted, |_, holder| {
+        frozen.workloads.contains(holder)
+    }));
+    let holding = Holding {
+        noted,
+        default: &default_holder,
+    };
+    let shapes = shapes(
+        &shares,
+        frozen,
+        existing,
+        holding,
+        &mut holders,
+        &mut conflicts,
+    );
+    for share in &mut shares {
+        share.items.retain(|(file, item)| {
+            let shape = file.as_ref().map(|file| file.format);
+            shapes.chosen.get(data_key(file.as_ref(), item)) == Some(&shape)
+        });
     }
+    holders.extend(staying(noted, |name, _| {
+        shapes.kept.contains(noted_key(name))
+    }));
     let mut data: BTreeMap<String, SecretBytes> = BTreeMap::new();
     let mut files: BTreeMap<String, BTreeMap<String, (SecretBytes, Form)>> = BTreeMap::new();
-    for (slot, by_workload) in &candidates {
+    for (slot, by_workload) in &candidates(&shares)? {
         let name = slot_name(slot);
-        let holder = noted
-            .and_then(|holders| holders.get(&name))
-            .unwrap_or(&default_holder);
-        if frozen.workloads.contains(holder) && held_by_other(slot, holder, by_workload, existing) {
+        let Some((winner, item)) = holding.winner(&name, by_workload) else {
             continue;
-        }
-        let (winner, item) = by_workload
-            .get_key_value(holder.as_str())
-            .or_else(|| by_workload.first_key_value())
-            .ok_or_else(|| Failure::new(Condition::Render, format!("nobody asks for {name}")))?;
-        if *winner != default_holder {
-            holders.insert(name, (*winner).to_owned());
+        };
+        if winner != default_holder {
+            holders.insert(name, winner.to_owned());
         }
         for (loser, other) in by_workload.iter().filter(|(_, other)| !same(other, item)) {
             let message = format!(
@@ -219,7 +259,7 @@ pub fn merge(
             }
         }
     }
-    render_files(files, &shares, frozen, existing, &mut data)?;
+    render_files(files, &shapes, &mut data)?;
     keep_frozen(frozen, existing, &mut data);
     check_whole(kind, &data, secret_type, &shares, existing)?;
     Ok(Merged {
@@ -228,6 +268,95 @@ pub fn merge(
         holders,
         conflicts,
     })
+}
+
+/// What is noted and neither won nor lost now.
+fn staying(
+    noted: Option<&Holders>,
+    stays: impl Fn(&str, &str) -> bool,
+) -> impl Iterator<Item = (String, String)> {
+    let noted = noted.into_iter().flatten();
+    noted
+        .filter(move |(name, holder)| stays(name, holder))
+        .map(|(name, holder)| (name.clone(), holder.clone()))
+}
+
+/// Who holds what: noted on the object, or the holder of all others.
+#[derive(Clone, Copy)]
+struct Holding<'a> {
+    noted: Option<&'a Holders>,
+    default: &'a str,
+}
+
+impl<'a> Holding<'a> {
+    fn of(self, name: &str) -> &'a str {
+        self.noted
+            .and_then(|holders| holders.get(name))
+            .map_or(self.default, String::as_str)
+    }
+
+    /// The holder if it asks; else the first by name of those who do.
+    fn winner<'b, T: Copy>(
+        self,
+        name: &str,
+        by_workload: &BTreeMap<&'b str, T>,
+    ) -> Option<(&'b str, T)> {
+        by_workload
+            .get_key_value(self.of(name))
+            .or_else(|| by_workload.first_key_value())
+            .map(|(workload, asked)| (*workload, *asked))
+    }
+}
+
+/// Settles for every data key whether it is a value or a file, and in which format: as for its
+/// content, a workload's newest revision speaks for it, and the holder for all.
+fn shapes(
+    shares: &[Share],
+    frozen: &Frozen,
+    existing: Option<&Existing>,
+    holding: Holding<'_>,
+    holders: &mut Holders,
+    conflicts: &mut Vec<(String, Failure)>,
+) -> Shapes {
+    let mut asked: BTreeMap<&str, BTreeMap<&str, Shape>> = BTreeMap::new();
+    for share in shares {
+        for (file, item) in &share.items {
+            asked
+                .entry(data_key(file.as_ref(), item))
+                .or_default()
+                .entry(&share.workload)
+                .or_insert(file.as_ref().map(|file| file.format));
+        }
+    }
+    let mut shapes = Shapes::default();
+    for (key, by_workload) in asked {
+        let there = existing.is_some_and(|existing| existing.data.contains_key(key));
+        let stands_still = frozen.files.contains(key) || frozen.workloads.contains(holding.of(key));
+        if there && stands_still {
+            shapes.kept.insert(key.to_owned());
+            continue;
+        }
+        let Some((winner, shape)) = holding.winner(key, &by_workload) else {
+            continue;
+        };
+        if winner != holding.default {
+            holders.insert(key.to_owned(), winner.to_owned());
+        }
+        for (loser, other) in by_workload.iter().filter(|(_, other)| **other != shape) {
+            let message = format!(
+                "\"{}\" is {} for {winner}, which holds it; {loser} asks for {}: use another name",
+                clip(key),
+                describe_shape(shape),
+                describe_shape(*other)
+            );
+            conflicts.push((
+                (*loser).to_owned(),
+                Failure::new(Condition::Conflict, message),
+            ));
+        }
+        shapes.chosen.insert(key.to_owned(), shape);
+    }
+    shapes
 }
 
 /// The type of the workload that holds the object; others that want another type stand back.
@@ -270,10 +399,7 @@ fn candidates(shares: &[Share]) -> Result<Candidates<'_>, Failure> {
     let mut revisions: BTreeMap<(Slot, &str), i64> = BTreeMap::new();
     for share in shares {
         for (file, item) in &share.items {
-            let slot = (
-                file.as_ref().map(|file| file.name.clone()),
-                item.key.clone(),
-            );
+            let slot = slot_of(file.as_ref(), item);
             let by_workload = candidates.entry(slot.clone()).or_default();
             match by_workload.get(share.workload.as_str()) {
                 None => {
@@ -301,48 +427,20 @@ fn candidates(shares: &[Share]) -> Result<Candidates<'_>, Failure> {
     Ok(candidates)
 }
 
-/// True if what is there stems from a workload whose part could not be made now.
-fn held_by_other(
-    slot: &Slot,
-    holder: &str,
-    by_workload: &BTreeMap<&str, &Item>,
-    existing: Option<&Existing>,
-) -> bool {
-    let there =
-        existing.is_some_and(|existing| slot.0.is_none() && existing.data.contains_key(&slot.1));
-    there && !by_workload.contains_key(holder)
-}
-
 fn render_files(
     files: BTreeMap<String, BTreeMap<String, (SecretBytes, Form)>>,
-    shares: &[Share],
-    frozen: &Frozen,
-    existing: Option<&Existing>,
+    shapes: &Shapes,
     data: &mut BTreeMap<String, SecretBytes>,
 ) -> Result<(), Failure> {
     for (name, entries) in files {
-        if frozen.files.contains(&name)
-            && existing.is_some_and(|existing| existing.data.contains_key(&name))
-        {
+        let Some(Some(format)) = shapes.chosen.get(&name) else {
             continue;
-        }
-        if data.contains_key(&name) {
-            return Err(Failure::new(
-                Condition::Conflict,
-                format!("\"{name}\" is asked for as a file and as a key"),
-            ));
-        }
-        let format = shares
-            .iter()
-            .flat_map(|share| &share.items)
-            .find_map(|(file, _)| {
-                file.as_ref()
-                    .filter(|file| file.name == name)
-                    .map(|file| file.format)
-            })
-            .unwrap_or(Format::Properties);
-        let rendered = files::render(format, &entries).map_err(|message| {
-            Failure::new(Condition::Render, format!("the file \"{name}\": {message}"))
+        };
+        let rendered = files::render(*format, &entries).map_err(|message| {
+            Failure::new(
+                Condition::Render,
+                format!("the file \"{}\": {message}", clip(&name)),
+            )
         })?;
         data.insert(name, rendered);
     }
@@ -409,6 +507,9 @@ fn check_type(secret_type: SecretType, data: &BTreeMap<String, SecretBytes>) -> 
     match secret_type {
         SecretType::Opaque => Ok(()),
         SecretType::Tls => needs(&["tls.crt", "tls.key"]),
+        SecretType::SshAuth if data.get("ssh-privatekey").is_some_and(SecretBytes::is_empty) => {
+            Err("the value of \"ssh-privatekey\" is empty".to_owned())
+        }
         SecretType::SshAuth => needs(&["ssh-privatekey"]),
         SecretType::BasicAuth => needs(&["username"]).or_else(|_| needs(&["password"])).map_err(|_| {
             "a Secret of type kubernetes.io/basic-auth needs the key \"username\" or \"password\"".to_owned()

@@ -24,7 +24,7 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 pub struct Group {
     /// What they ask.
     pub requests: Vec<Arc<Request>>,
-    /// Uids of what made them (of a bare pod its own), each with one pod to look its workload up by.
+    /// What made them, each with one pod to look its workload up by.
     pub makers: BTreeMap<String, Requester>,
 }
 
@@ -56,7 +56,7 @@ impl View {
             });
             group
                 .makers
-                .entry(maker(requester).to_owned())
+                .entry(maker(requester))
                 .or_insert_with(|| requester.clone());
         }
         Self { groups, pods }
@@ -78,7 +78,7 @@ impl View {
         crate::pull::digest(&parts)
     }
 
-    /// Uids of everything that made pods of the target.
+    /// Everything that made pods of the target.
     #[must_use]
     pub fn makers(&self) -> BTreeSet<String> {
         self.groups
@@ -119,13 +119,16 @@ impl View {
     }
 }
 
-/// Uid of what made the pod, or its own.
+/// What made the pod: the uid of its controller, with the revision where one controller makes pods
+/// of several; a bare pod's own uid.
 #[must_use]
-pub fn maker(requester: &Requester) -> &str {
+pub fn maker(requester: &Requester) -> String {
     let pod = &requester.pod.pod;
-    pod.controller
-        .as_ref()
-        .map_or(&pod.uid, |controller| &controller.uid)
+    match (&pod.controller, pod.revision_hash()) {
+        (Some(controller), Some(revision)) => format!("{}/{revision}", controller.uid),
+        (Some(controller), None) => controller.uid.clone(),
+        (None, _) => pod.uid.clone(),
+    }
 }
 
 /// What is remembered of a target between runs.
@@ -218,7 +221,11 @@ pub fn decide(view: &View, state: &State, config: u64, now: Instant) -> Step {
         _ if !view.waiting() => Step::Rest(None),
         Some((due, _)) if due > now => Step::Rest(Some(due)),
         Some(_) => Step::Look,
-        None => Step::Rest(Some(now + FIRST_CHECK)),
+        // A pod that came within the freshness of a read that no pod waited for.
+        None => match view.demand().map(|seen| seen + FIRST_CHECK) {
+            Some(due) if due > now => Step::Rest(Some(due)),
+            _ => Step::Look,
+        },
     }
 }
 
@@ -240,9 +247,20 @@ fn after_failure(
         .demand()
         .filter(|seen| *seen > failed.began)
         .map(|_| failed.began + FRESHNESS);
-    match [failed.retry, anew].into_iter().flatten().min() {
+    // What is tried again only while a pod waits ends with the last one that does.
+    let retry = failed
+        .retry
+        .filter(|_| view.waiting() || failed.outlasts_pods());
+    match [retry, anew].into_iter().flatten().min() {
         Some(due) if due <= now => Step::Sync(now),
         due => Step::Rest(due),
+    }
+}
+
+impl Failed {
+    fn outlasts_pods(&self) -> bool {
+        let mut conditions = self.failures.iter().map(|(_, failure)| failure.condition);
+        conditions.any(|condition| matches!(condition.row().retry, Retry::Backoff(_)))
     }
 }
 

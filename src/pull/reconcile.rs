@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::join_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, info, trace, warn};
 
 use crate::configuration::Config;
 use crate::metrics::Metrics;
@@ -99,7 +99,9 @@ impl Reconciler {
         state: &mut State,
     ) -> Option<Instant> {
         let now = Instant::now();
-        match plan::decide(view, state, config.generation, now) {
+        let step = plan::decide(view, state, config.generation, now);
+        trace!(object = %target, pods = view.pods.len(), ?step, "decided");
+        match step {
             Step::Rest(due) => self.rest(target, view, state, due).await,
             Step::Look => self.look(target, view, config, state, now).await,
             Step::Owners => match self.owned_already(view, state).await {
@@ -155,7 +157,12 @@ impl Reconciler {
                 .failed(target, view, config, state, now, everybody(failure))
                 .await;
         }
-        let makers = match self.makers(view, view.groups.len() > 1).await {
+        // While all pods ask the same, the digest needs no owners: the GET of the object is the only one.
+        let makers = match view.groups.len() {
+            1 => Ok(Makers::new()),
+            _ => self.makers(view, true).await,
+        };
+        let makers = match makers {
             Ok(makers) => makers,
             Err(failure) => {
                 return self
@@ -180,7 +187,7 @@ impl Reconciler {
             return self.sync(target, view, config, state, not_before).await;
         }
         if state.synced.is_none() {
-            debug!(%target, "the object is there and was made from what is asked now");
+            debug!(object = %target, "the object is there and was made from what is asked now");
             state.synced = Some(Synced {
                 fingerprint: view.fingerprint(),
                 read: None,
@@ -282,7 +289,7 @@ impl Reconciler {
         self.written(target, view, state, &read, &applied);
         if let Some(refused) = applied.owners_refused {
             state.owners_refused = true;
-            warn!(%target, "{}", refused.message);
+            warn!(object = %target, "{}", refused.message);
             self.report(target, view, &everybody(refused)).await;
         }
         if !failures.is_empty() {
@@ -311,10 +318,10 @@ impl Reconciler {
     /// Counts a write and how long its pods waited for it.
     fn written(&self, target: &Target, view: &View, state: &State, read: &Read, applied: &Applied) {
         if applied.change == Change::Unchanged {
-            debug!(%target, "the object is as it should be");
+            debug!(object = %target, "the object is as it should be");
             return;
         }
-        info!(%target, change = ?applied.change, keys = read.shares.iter().map(|share| share.items.len()).sum::<usize>(), "written");
+        info!(object = %target, change = ?applied.change, keys = read.shares.iter().map(|share| share.items.len()).sum::<usize>(), "written");
         let served = state.synced.as_ref().and_then(|synced| synced.read);
         let oldest = view
             .pods
@@ -415,7 +422,7 @@ impl Reconciler {
     ) -> Option<Instant> {
         for (workload, failure) in &failures {
             let reason = failure.condition.row().reason.as_str();
-            warn!(%target, workload, reason, condition = ?failure.condition, "{}", failure.message);
+            warn!(object = %target, workload, reason, condition = ?failure.condition, "{}", failure.message);
             if failure.condition == Condition::NamespaceTerminating {
                 self.metrics.namespace_terminating();
             }
@@ -454,7 +461,7 @@ impl Reconciler {
             let concerned = |requester: &&Requester| {
                 workload.is_empty()
                     || makers
-                        .get(plan::maker(requester))
+                        .get(&plan::maker(requester))
                         .is_some_and(|maker| maker.name() == *workload)
             };
             let pods: Vec<_> = view
@@ -558,9 +565,18 @@ fn digest(view: &View, makers: &Makers) -> String {
                 .insert((workload.revision, canonical));
         }
     }
+    // Each text once, where it stands newest: a rollout that changes nothing of it changes no digest.
     let ordered: BTreeMap<_, Vec<_>> = asked
         .into_iter()
-        .map(|(name, asked)| (name, asked.into_iter().map(|(_, asked)| asked).collect()))
+        .map(|(name, asked)| {
+            let mut newest_first = Vec::new();
+            for (_, text) in asked.into_iter().rev() {
+                if !newest_first.contains(&text) {
+                    newest_first.push(text);
+                }
+            }
+            (name, newest_first)
+        })
         .collect();
     crate::pull::digest(&ordered)
 }

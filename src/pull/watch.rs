@@ -222,7 +222,9 @@ impl Watch {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return error.into(),
             Err(_) => {
-                return End::Failed("the API server did not begin the watch within 30 s".to_owned());
+                return End::Failed(
+                    "the API server did not begin the watch within 30 s".to_owned(),
+                );
             }
         };
         let mut stream = std::pin::pin!(stream);

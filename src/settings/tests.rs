@@ -1,1 +1,328 @@
-//! Tests.
+use proptest::prelude::*;
+
+use super::*;
+
+/// The sample of DESIGN section 3.
+const SAMPLE: &str = r#"stores:
+  - name: aws-secretsmanager
+    kind: aws-secretsmanager
+    region: eu-west-1
+    account: "123456789012"         # needed before ARNs are accepted as paths
+    identity: controller            # or workload; must be written for every store but `file`
+    allow:
+      - namespaces: ["payments", "team-*"]
+        paths: ["/{namespace}/**", "/shared/smtp"]
+    # endpoint, caFile: a private endpoint, an emulator
+  - name: local
+    kind: file
+    root: /var/lib/jasm/store
+    configs: true
+    allow: [{namespaces: ["*"], paths: ["**"]}]
+"#;
+
+fn read(text: &str) -> Result<Settings, Problem> {
+    Settings::read(Some(text), &Overrides::default())
+}
+
+fn refused(text: &str) -> String {
+    read(text).unwrap_err().to_string()
+}
+
+fn rule_of(namespaces: &[&str], paths: &[&str]) -> Rule {
+    let owned = |list: &[&str]| list.iter().map(|item| (*item).to_owned()).collect();
+    Rule {
+        namespaces: owned(namespaces),
+        paths: owned(paths),
+    }
+}
+
+#[test]
+fn the_sample_of_the_design_is_understood() {
+    let settings = read(SAMPLE).unwrap();
+    let aws = Store {
+        name: "aws-secretsmanager".to_owned(),
+        backend: Backend::AwsSecretsManager(AwsEndpoint {
+            region: "eu-west-1".to_owned(),
+            endpoint: None,
+            ca_file: None,
+        }),
+        scope: Scope {
+            region: Some("eu-west-1".to_owned()),
+            account: Some("123456789012".to_owned()),
+        },
+        configs: false,
+        allow: vec![rule_of(
+            &["payments", "team-*"],
+            &["/{namespace}/**", "/shared/smtp"],
+        )],
+    };
+    let local = Store {
+        name: "local".to_owned(),
+        backend: Backend::File {
+            root: "/var/lib/jasm/store".into(),
+        },
+        scope: Scope::default(),
+        configs: true,
+        allow: vec![rule_of(&["*"], &["**"])],
+    };
+    assert_eq!(
+        settings,
+        Settings {
+            stores: vec![aws, local],
+            namespaces: vec!["*".to_owned()],
+            listen: "0.0.0.0:8080".parse().unwrap(),
+            log_level: LogLevel::Info,
+            log_format: LogFormat::Json,
+            store_timeout: Duration::from_secs(10),
+        }
+    );
+}
+
+#[test]
+fn every_other_setting_is_read() {
+    let settings = read(
+        "namespaces: [shop, team-*]\nlisten: 127.0.0.1:9\nlogLevel: debug\nlogFormat: text\nstoreTimeout: 2m\n\
+         stores:\n  - {name: p, kind: aws-parameterstore, region: us-gov-east-1, identity: controller,\n\
+         \x20    endpoint: 'https://vpce.example:4566', caFile: /ca.pem, configs: true}\n",
+    )
+    .unwrap();
+    assert_eq!(settings.namespaces, ["shop", "team-*"]);
+    assert_eq!(settings.listen, "127.0.0.1:9".parse().unwrap());
+    assert_eq!(settings.log_level, LogLevel::Debug);
+    assert_eq!(settings.log_format, LogFormat::Text);
+    assert_eq!(settings.store_timeout, Duration::from_secs(120));
+    let endpoint = AwsEndpoint {
+        region: "us-gov-east-1".to_owned(),
+        endpoint: Some("https://vpce.example:4566".to_owned()),
+        ca_file: Some("/ca.pem".into()),
+    };
+    let store = &settings.stores[0];
+    assert_eq!(store.backend, Backend::AwsParameterStore(endpoint));
+    assert_eq!(store.backend.kind(), Kind::AwsParameterStore);
+    assert_eq!((store.configs, &store.allow), (true, &Vec::new()));
+    for (namespace, served) in [("shop", true), ("team-a", true), ("team", false), ("other", false)] {
+        assert_eq!(settings.serves(namespace), served, "{namespace}");
+    }
+}
+
+#[test]
+fn without_a_file_everything_has_a_default() {
+    let settings = Settings::read(None, &Overrides::default()).unwrap();
+    assert_eq!(settings, read("stores: []").unwrap());
+    assert!(settings.serves("any"));
+}
+
+#[test]
+fn a_bad_setting_is_refused_with_its_line_and_field() {
+    let table = [
+        ("", "line 1: there is nothing here"),
+        ("[]", "line 1: the config must be a mapping, not a list"),
+        ("stores: []\nlogLevl: debug", "line 2: unknown field in the config: \"logLevl\"; did you mean \"logLevel\"?"),
+        ("stores: []\nstores: []", "line 2: the key \"stores\" is written twice"),
+        ("stores: []\n---\n{}", "line 2: a second YAML document (\"---\") is not allowed here"),
+        ("stores: {}", "line 1: stores must be a list, not a mapping"),
+        ("stores:", "line 1: stores must be a list, not nothing"),
+        ("namespaces: shop", "line 1: namespaces must be a list, not text"),
+        ("namespaces: []", "line 1: namespaces is empty and so matches nothing; name something or remove the rule"),
+        ("namespaces:\n  - shop\n  -", "line 3: an item of namespaces is empty"),
+        ("namespaces: [true]", "line 1: an item of namespaces must be text: write \"true\" in quotes if that is meant"),
+        ("listen: '8080'", "line 1: listen must be ADDRESS:PORT, for example 0.0.0.0:8080"),
+        ("listen: localhost:8080", "line 1: listen must be ADDRESS:PORT, for example 0.0.0.0:8080"),
+        ("logLevel: loud", "line 1: unknown logLevel: \"loud\"; known are error, warn, info, debug, trace"),
+        ("logLevel: DEBUG", "line 1: unknown logLevel: \"DEBUG\"; known are error, warn, info, debug, trace"),
+        ("\nlogFormat: jsn", "line 2: unknown logFormat: \"jsn\"; did you mean \"json\"?"),
+        ("storeTimeout: 10", "line 1: storeTimeout must be a whole number of seconds or minutes from 1s to 10m, for example 10s"),
+        ("storeTimeout:", "line 1: storeTimeout is empty"),
+    ];
+    for (text, sentence) in table {
+        assert_eq!(refused(text), sentence, "{text}");
+    }
+}
+
+#[test]
+fn a_bad_store_is_refused_with_its_line_and_field() {
+    const AWS: &str =
+        "stores:\n- name: s\n  kind: aws-secretsmanager\n  region: eu-west-1\n  identity: controller\n";
+    const FILE: &str = "stores:\n- name: s\n  kind: file\n  root: /x\n";
+    const BARE: &str = "stores:\n- name: s\n";
+    let endpoint = |url: &str| format!("  endpoint: '{url}'");
+    let table = [
+        ("stores:\n- s", String::new(), "line 2: a store must be a mapping, not text"),
+        ("stores:\n- kind: file\n", String::new(), "line 2: a store needs the field \"name\""),
+        ("stores:\n- name: a/b\n  kind: file\n", String::new(), "line 2: name must be up to 63 letters, digits, \"-\", \"_\" and \".\""),
+        ("stores:\n- name: a:b\n  kind: file\n", String::new(), "line 2: name must be up to 63 letters, digits, \"-\", \"_\" and \".\""),
+        (BARE, String::new(), "line 2: a store needs the field \"kind\""),
+        (BARE, "  kind: aws".to_owned(), "line 3: unknown kind: \"aws\"; known are file, aws-secretsmanager, aws-parameterstore"),
+        (BARE, "  kind: aws-secretmanager".to_owned(), "line 3: unknown kind: \"aws-secretmanager\"; did you mean \"aws-secretsmanager\"?"),
+        (BARE, "  kind: vault".to_owned(), "line 3: the kind \"vault\" is not built yet; built are file, aws-secretsmanager, aws-parameterstore"),
+        (BARE, "  kind: gcp-secretmanager".to_owned(), "line 3: the kind \"gcp-secretmanager\" is not built yet; built are file, aws-secretsmanager, aws-parameterstore"),
+        (BARE, "  kind: azure-keyvault".to_owned(), "line 3: the kind \"azure-keyvault\" is not built yet; built are file, aws-secretsmanager, aws-parameterstore"),
+        (BARE, "  kind: aws-parameterstore\n  region: eu-west-1".to_owned(), "line 2: a store needs the field \"identity\""),
+        (BARE, "  kind: aws-parameterstore\n  identity: controller".to_owned(), "line 2: a store needs the field \"region\""),
+        (BARE, "  kind: file".to_owned(), "line 2: a store needs the field \"root\""),
+        (FILE, "  regoin: x".to_owned(), "line 5: unknown field in a store: \"regoin\"; did you mean \"region\"?"),
+        (FILE, "  region: eu-west-1".to_owned(), "line 5: a store of kind file has no \"region\"; remove it"),
+        (FILE, "  account: '123456789012'".to_owned(), "line 5: a store of kind file has no \"account\"; remove it"),
+        (FILE, "  identity: workload".to_owned(), "line 5: identity \"workload\" is not built yet: write \"controller\" and say in \"allow\" who may read what"),
+        (FILE, "  configs: 'yes'".to_owned(), "line 5: configs must be true or false"),
+        (FILE, "- name: t\n  kind: file\n  root: /y\n- name: s\n  kind: file\n  root: /z".to_owned(), "line 8: two stores are named \"s\""),
+        (AWS, "  root: /x".to_owned(), "line 6: a store of kind aws-secretsmanager has no \"root\"; remove it"),
+        (AWS, "  identity: controller".to_owned(), "line 6: the key \"identity\" is written twice"),
+        (AWS, "  account: 12345".to_owned(), "line 6: account must be twelve digits"),
+        (AWS, "  account: 12345678901x".to_owned(), "line 6: account must be twelve digits"),
+        (AWS, endpoint("http://vpce.example"), "line 6: endpoint must be https: secrets would cross the network in clear text"),
+        (AWS, endpoint("http://10.0.0.1:4566"), "line 6: endpoint must be https: secrets would cross the network in clear text"),
+        (AWS, endpoint("http://localhost.example"), "line 6: endpoint must be https: secrets would cross the network in clear text"),
+        (AWS, endpoint("https://user:pw@vpce.example"), "line 6: endpoint must not carry credentials"),
+        (AWS, endpoint("http://localhost@evil.example"), "line 6: endpoint must not carry credentials"),
+        (AWS, endpoint("ftp://vpce.example"), "line 6: endpoint must begin with https://"),
+        (AWS, endpoint("vpce.example"), "line 6: endpoint must begin with https://"),
+        (AWS, endpoint("/path"), "line 6: endpoint must be a URL with a host"),
+        (AWS, endpoint("https://a b"), "line 6: endpoint must be a URL"),
+        (AWS, "  endpoint:".to_owned(), "line 6: endpoint is empty"),
+        (AWS, "  allow: {}".to_owned(), "line 6: allow must be a list, not a mapping"),
+        (AWS, "  allow:\n  - namespaces: [a]".to_owned(), "line 7: a rule of allow needs the field \"paths\""),
+        (AWS, "  allow:\n  - paths: [/a]".to_owned(), "line 7: a rule of allow needs the field \"namespaces\""),
+        (AWS, "  allow:\n  - {namespaces: [a], paths: []}".to_owned(), "line 7: paths is empty and so matches nothing; name something or remove the rule"),
+        (AWS, "  allow:\n  - {namespaces: [a], paths: [/a], verbs: [get]}".to_owned(), "line 7: unknown field in a rule of allow: \"verbs\"; known are namespaces, paths"),
+        (AWS, "  allow:\n  - namespaces: [a]\n    paths: [/a, '/{ns}/b']".to_owned(), "line 8: \"/{ns}/b\": the only placeholder is {namespace}"),
+        (AWS, "  allow:\n  - namespaces: [a]\n    paths:\n    - /a**".to_owned(), "line 9: \"/a**\": \"**\" stands for whole segments, so nothing else is in its segment"),
+        (AWS, "  allow:\n  - {namespaces: [a], paths: [/a//b]}".to_owned(), "line 7: \"/a//b\": no path has \"//\", \".\" or \"..\" in it"),
+    ];
+    for (base, rest, sentence) in table {
+        assert_eq!(refused(&format!("{base}{rest}")), sentence, "{rest}");
+    }
+    let bad_identity = AWS.replace("controller", "controler");
+    assert_eq!(
+        refused(&bad_identity),
+        "line 5: unknown identity: \"controler\"; did you mean \"controller\"?"
+    );
+    let workload = AWS.replace("controller", "workload");
+    assert!(refused(&workload).starts_with("line 5: identity \"workload\" is not built yet"));
+    let region = AWS.replace("eu-west-1", "EU (Ireland)");
+    assert!(refused(&region).starts_with("line 4: region must be the name of an AWS region"));
+}
+
+#[test]
+fn clear_text_is_for_this_machine_only() {
+    for endpoint in [
+        "http://localhost:4566",
+        "http://127.0.0.1:4566",
+        "http://127.9.9.9",
+        "http://[::1]:4566/",
+        "https://vpce-1.secretsmanager.eu-west-1.vpce.amazonaws.com",
+        "https://10.0.0.1",
+    ] {
+        assert_eq!(check_endpoint(endpoint), Ok(()), "{endpoint}");
+    }
+    for endpoint in ["http://0.0.0.0:4566", "http://[::2]", "http://127.0.0.1.evil", "http://LOCALHOST"] {
+        assert!(check_endpoint(endpoint).is_err(), "{endpoint}");
+    }
+}
+
+#[test]
+fn a_duration_is_whole_seconds_or_minutes_up_to_ten_minutes() {
+    let table = [
+        ("1s", Some(1)),
+        ("600s", Some(600)),
+        ("1m", Some(60)),
+        ("10m", Some(600)),
+        ("0s", None),
+        ("601s", None),
+        ("11m", None),
+        ("1h", None),
+        ("1.5s", None),
+        ("-1s", None),
+        ("10", None),
+        ("s", None),
+        ("1 s", None),
+        ("1ms", None),
+        ("99999999999999999999s", None),
+        ("18446744073709551615m", None),
+    ];
+    for (text, expected) in table {
+        assert_eq!(
+            duration(text).ok(),
+            expected.map(Duration::from_secs),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_a_flag_says_stands_before_the_file() {
+    let file = format!(
+        "namespaces: [shop]\nlisten: 127.0.0.1:9\nlogLevel: debug\nlogFormat: text\nstoreTimeout: 2m\n{SAMPLE}"
+    );
+    let overrides = Overrides {
+        listen: Some("127.0.0.1:7".parse().unwrap()),
+        log_level: Some(LogLevel::Error),
+        log_format: Some(LogFormat::Json),
+        namespaces: Some(vec!["cart".to_owned()]),
+        store_timeout: Some(Duration::from_secs(3)),
+        stores: Some("[{name: tmp, kind: file, root: /tmp}]".to_owned()),
+    };
+    let settings = Settings::read(Some(&file), &overrides).unwrap();
+    assert_eq!(
+        settings,
+        Settings::read(None, &overrides).unwrap(),
+        "nothing of the file is left"
+    );
+    assert_eq!(settings.namespaces, ["cart"]);
+    assert_eq!(settings.listen, "127.0.0.1:7".parse().unwrap());
+    assert_eq!(settings.store_timeout, Duration::from_secs(3));
+    assert_eq!((settings.log_level, settings.log_format), (LogLevel::Error, LogFormat::Json));
+    let names: Vec<_> = settings.stores.iter().map(|store| &store.name).collect();
+    assert_eq!(names, ["tmp"]);
+    // One flag leaves the rest to the file.
+    let one = Overrides {
+        log_level: Some(LogLevel::Error),
+        ..Overrides::default()
+    };
+    let expected = Settings {
+        log_level: LogLevel::Error,
+        ..read(&file).unwrap()
+    };
+    assert_eq!(Settings::read(Some(&file), &one).unwrap(), expected);
+}
+
+#[test]
+fn stores_of_a_flag_are_checked_as_those_of_the_file() {
+    let overrides = Overrides {
+        stores: Some("- name: a\n  kind: fil\n  root: /x".to_owned()),
+        ..Overrides::default()
+    };
+    assert_eq!(
+        Settings::read(None, &overrides).unwrap_err().to_string(),
+        "line 2: unknown kind: \"fil\"; did you mean \"file\"?"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(
+        words in proptest::collection::vec(
+            prop::sample::select(vec![
+                "stores", "name", "kind", "file", "root", "region", "allow", "paths", "namespaces", "endpoint",
+                "http://", "listen", "[", "]", "{", "}", ": ", "\n", "\n  ", "- ", "**", "'", "\"", "a", "1", "é", "#",
+            ]),
+            0..30,
+        ),
+    ) {
+        let text = words.concat();
+        let _ = read(&text);
+        let overrides = Overrides { stores: Some(text.clone()), ..Overrides::default() };
+        let _ = Settings::read(None, &overrides);
+        let _ = duration(&text);
+        let _ = check_endpoint(&text);
+    }
+
+    #[test]
+    fn any_letter_changed_in_the_sample_is_read_or_refused_and_never_panics(at in 0..SAMPLE.len(), c in any::<char>()) {
+        let mut text = SAMPLE.to_owned();
+        text.replace_range(at..=at, c.encode_utf8(&mut [0; 4]));
+        if let Err(problem) = read(&text) {
+            prop_assert!(problem.line >= 1 && problem.line <= text.split('\n').count() + 1);
+        }
+    }
+}

@@ -55,6 +55,17 @@ impl Answers {
             .is_some_and(|result| result.as_ref().is_err_and(|error| error.kind == kind))
     }
 
+    /// Whether the store has said what there is to say about this one, for now.
+    pub(super) fn settled(&self, want: &EntryRef) -> bool {
+        self.known.get(want).is_some_and(|result| match result {
+            Ok(_) => true,
+            Err(error) => matches!(
+                error.kind,
+                ErrorKind::NotFound | ErrorKind::Gone | ErrorKind::TooLarge
+            ),
+        })
+    }
+
     /// The answers in the order asked; what nobody mentioned is unavailable, not missing.
     pub(super) fn in_order(&self, wants: &[EntryRef]) -> Vec<Result<Entry, Error>> {
         let unmentioned = |want| {

@@ -154,21 +154,28 @@ where
         SdkError::DispatchFailure(failure) => credentials(error.source()).unwrap_or_else(|| {
             let reason = if failure.is_timeout() {
                 "did not answer in time"
+            } else if failure.is_io() {
+                "cannot be reached: check the store's region, endpoint and caFile, and the network"
             } else {
-                "cannot be reached"
+                // A handshake that failed, or credentials that did not come in time.
+                "could not be sent: check the store's endpoint and caFile, and where the credentials come from"
             };
-            unavailable(format!(
-                "{} {reason}: check the store's region, endpoint and caFile, and the network",
-                about.action
-            ))
+            unavailable(format!("{} {reason}", about.action))
         }),
-        SdkError::ResponseError(_) => unavailable(format!(
-            "the answer of {} broke off before its end",
-            about.action
-        )),
+        SdkError::ResponseError(failure) => match failure.raw().body().bytes() {
+            // It came whole but is not what it should be.
+            Some(_) => by_status(
+                failure.raw().status().as_u16(),
+                advice(failure.raw()),
+                about,
+            ),
+            None => unavailable(format!(
+                "the answer of {} broke off before its end",
+                about.action
+            )),
+        },
         SdkError::ServiceError(failure) => {
-            let (status, headers) = (failure.raw().status().as_u16(), failure.raw().headers());
-            let after = advice(headers.get("x-amz-retry-after"), headers.get("retry-after"));
+            let (status, after) = (failure.raw().status().as_u16(), advice(failure.raw()));
             match failure.err().code().filter(|code| !code.is_empty()) {
                 Some(code) => by_code(code, failure.err().message(), Some(status), after, about),
                 None => by_status(status, after, about),
@@ -316,13 +323,18 @@ fn error(kind: ErrorKind, sentence: String) -> Error {
     Error::new(kind, sentence)
 }
 
-/// What the store says about when to come back: milliseconds in AWS's own header, else seconds.
-fn advice(milliseconds: Option<&str>, seconds: Option<&str>) -> Option<Duration> {
+/// What the store says about when to come back.
+fn advice(response: &HttpResponse) -> Option<Duration> {
+    let headers = response.headers();
+    after(headers.get("x-amz-retry-after"), headers.get("retry-after"))
+}
+
+/// Milliseconds in AWS's own header, else seconds.
+fn after(milliseconds: Option<&str>, seconds: Option<&str>) -> Option<Duration> {
     let number = |text: Option<&str>| text.and_then(|text| text.trim().parse::<u64>().ok());
     let milliseconds = number(milliseconds).map(Duration::from_millis);
-    milliseconds
-        .or_else(|| number(seconds).map(Duration::from_secs))
-        .map(|after| after.min(LONGEST_ADVICE))
+    let advice = milliseconds.or_else(|| number(seconds).map(Duration::from_secs));
+    advice.map(|advice| advice.min(LONGEST_ADVICE))
 }
 
 /// Whether a call failed because there were no credentials to sign it with.
@@ -466,11 +478,11 @@ mod tests {
     #[test]
     fn advice_is_a_number_within_reason() {
         assert_eq!(
-            advice(Some("1500"), Some("9")),
+            after(Some("1500"), Some("9")),
             Some(Duration::from_millis(1500))
         );
-        assert_eq!(advice(None, Some(" 9 ")), Some(Duration::from_secs(9)));
-        assert_eq!(advice(None, Some("99999999999")), Some(LONGEST_ADVICE));
-        assert_eq!(advice(None, Some("Sat, 21 Nov 2026 10:00:00 GMT")), None);
+        assert_eq!(after(None, Some(" 9 ")), Some(Duration::from_secs(9)));
+        assert_eq!(after(None, Some("99999999999")), Some(LONGEST_ADVICE));
+        assert_eq!(after(None, Some("Sat, 21 Nov 2026 10:00:00 GMT")), None);
     }
 }

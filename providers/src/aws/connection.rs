@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -101,6 +102,12 @@ impl Connection {
             .with_max_backoff(Duration::from_secs(2));
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(options.region.clone()))
+            // Less than a try, so that it is the credentials that are said to be late.
+            .identity_cache(
+                IdentityCache::lazy()
+                    .load_timeout(options.timeout * 3 / 10)
+                    .build(),
+            )
             .timeout_config(timeouts)
             .retry_config(retries);
         if let Some(endpoint) = &options.endpoint {

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::info;
 
 use crate::EntryRef;
 
@@ -28,7 +29,13 @@ struct Known {
 
 impl Fallback {
     /// Batches as a whole are refused.
-    pub(super) fn no_batches(&self) {
+    pub(super) fn no_batches(&self, action: &'static str) {
+        if self.batches() {
+            info!(
+                action,
+                "batches are not granted: entries are read one by one for an hour"
+            );
+        }
         self.lock().singles_until = Some(Instant::now() + REMEMBERED);
     }
 
@@ -79,7 +86,7 @@ mod tests {
     async fn everything_is_forgotten_after_an_hour() {
         let fallback = Fallback::default();
         assert!(fallback.batches() && fallback.joins(&want("a")));
-        fallback.no_batches();
+        fallback.no_batches("a:Call");
         fallback.spoils(&want("a"));
         assert!(!fallback.batches() && !fallback.joins(&want("a")) && fallback.joins(&want("b")));
         tokio::time::advance(REMEMBERED).await;

@@ -148,7 +148,7 @@ impl ParameterStore {
             self.get_one_of_many(want, deadline).await
         };
         if batches && second.is_ok() {
-            self.fallback.no_batches();
+            self.fallback.no_batches(GET_MANY);
         }
         if refused(&second) { first } else { second }
     }
@@ -181,14 +181,12 @@ impl ParameterStore {
             return Answers::all_failed(wants, &error);
         }
         let answers = self.one_by_one(wants, deadline).await;
-        let spoilers: Vec<_> = wants
-            .iter()
-            .filter(|want| answers.failed(want, error.kind))
-            .collect();
-        spoilers.iter().for_each(|want| self.fallback.spoils(want));
-        if spoilers.is_empty() {
+        let spoilers = wants.iter().filter(|want| answers.failed(want, error.kind));
+        if spoilers.inspect(|want| self.fallback.spoils(want)).count() == 0
+            && wants.iter().all(|want| answers.settled(want))
+        {
             // Each is fine by itself, so the next batch would be refused as well.
-            self.fallback.no_batches();
+            self.fallback.no_batches(GET_MANY);
         }
         answers
     }

@@ -154,7 +154,7 @@ impl SecretsManager {
         match error.kind {
             // The right to the call, or the call itself, is missing: so it is for the next one.
             ErrorKind::Denied | ErrorKind::Unsupported => {
-                self.fallback.no_batches();
+                self.fallback.no_batches(BATCH_GET);
                 self.one_by_one(wants, deadline).await
             }
             // One of them spoils it for the others.

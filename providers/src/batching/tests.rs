@@ -616,6 +616,68 @@ async fn a_source_that_lost_its_batches_is_asked_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whatever_the_source_does_everyone_is_answered_and_nothing_is_left_behind() {
+    let (lane, _fake) = Fake::lane(20, |number, _| match number % 11 {
+        0 => Act::Panic,
+        1 => Act::Hang,
+        2 => Act::Short(1),
+        3 => Act::Fail(ErrorKind::Throttled { after: None }),
+        4 => Act::Fail(ErrorKind::Throttled {
+            after: Some(Duration::from_secs(7)),
+        }),
+        5 => Act::Fail(ErrorKind::Denied),
+        6 => Act::AnswerAfter(Duration::from_secs(8)),
+        _ => Act::Answer,
+    });
+    let mut tasks = JoinSet::new();
+    for number in 0..3_000_u64 {
+        let lane = lane.clone();
+        tasks.spawn(async move {
+            // Over a minute, in no order that repeats.
+            sleep(Duration::from_millis(number * 7919 % 60_000)).await;
+            let not_before = Instant::now() - Duration::from_millis(number % 7 * 1000);
+            match number % 5 {
+                0 => drop(
+                    lane.list(
+                        &Prefix {
+                            base: (number % 30).to_string(),
+                        },
+                        not_before,
+                    )
+                    .await,
+                ),
+                1 => drop(lane.read(&versioned(number % 200, "1"), not_before).await),
+                2 => {
+                    let want = want(number % 100);
+                    let impatient = lane.read(&want, not_before);
+                    let _ = tokio::time::timeout(Duration::from_millis(60), impatient).await;
+                }
+                _ => drop(lane.read(&want(number % 300), not_before).await),
+            }
+        });
+    }
+    let asked = Instant::now();
+    tasks.join_all().await;
+    assert!(
+        asked.elapsed() < Duration::from_secs(600),
+        "{:?}",
+        asked.elapsed()
+    );
+    sleep(Duration::from_secs(60)).await;
+    let state = lane.inner.lock();
+    let left = format!(
+        "{:?} {:?} {:?} {:?}",
+        state.reads, state.lists, state.queue, state.in_flight
+    );
+    assert_eq!(
+        left,
+        "Board { open: 0, kept: 0 } Board { open: 0, kept: 0 } Queue { alone: [], together: [] } \
+         InFlight { all: 0, batches: 0 }"
+    );
+    assert!(!state.waking && state.alarm.is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_printed_of_a_lane_and_an_outcome_has_no_value() {
     let (lane, _fake) = Fake::lane(20, |_, _| Act::Answer);
     let outcome = lane.read(&want("a"), Instant::now()).await;

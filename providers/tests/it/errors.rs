@@ -291,11 +291,16 @@ async fn an_answer_of_something_else_is_not_taken() {
     }
 }
 
-/// Runs one test of this program in a process of its own, whose environment can be chosen.
-fn in_a_process_of_its_own(test: &str, environment: &[(&str, &str)]) {
+/// Whether this is the child; else runs the test again in a process with that environment.
+fn in_a_process_of_its_own(test: &str, environment: &[(&str, &str)]) -> bool {
+    const CHILD: &str = "JASM_TEST_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        return true;
+    }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", test])
+        .args(["--exact", test])
         .env_clear()
+        .env(CHILD, "1")
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .output()
@@ -305,45 +310,74 @@ fn in_a_process_of_its_own(test: &str, environment: &[(&str, &str)]) {
         output.status.success() && said.contains("1 passed"),
         "{said}"
     );
-}
-
-#[test]
-fn a_process_that_would_log_values_gets_no_connection() {
-    in_a_process_of_its_own(
-        "errors::with_the_setting_that_logs_values",
-        &[("LOG_SENSITIVE_BODIES", "true")],
-    );
+    false
 }
 
 #[tokio::test]
-#[ignore = "run by the test above, with an environment of its own"]
-async fn with_the_setting_that_logs_values() {
-    let error = aws::Connection::new(&options("http://localhost:1", "eu-west-1"))
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Invalid);
-    assert!(error.message.contains("LOG_SENSITIVE_BODIES"), "{error}");
+async fn a_process_that_would_log_values_gets_no_connection() {
+    let test = "errors::a_process_that_would_log_values_gets_no_connection";
+    if in_a_process_of_its_own(test, &[("LOG_SENSITIVE_BODIES", "true")]) {
+        let options = options("http://localhost:1", "eu-west-1");
+        let error = aws::Connection::new(&options).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Invalid);
+        assert!(error.message.contains("LOG_SENSITIVE_BODIES"), "{error}");
+    }
 }
 
-#[test]
-fn a_process_without_credentials_is_told_so() {
+/// What a read says in this process, whose environment has the credentials, or not.
+async fn with_the_default_chain(reply: fn(&Request) -> Reply) -> (Wire, Result<Entry, Error>) {
+    let wire = Wire::new(reply).await;
+    let options = aws::Options {
+        credentials: aws::Credentials::Chain,
+        timeout: Duration::from_secs(2),
+        ..options(&wire.endpoint, "eu-west-1")
+    };
+    let connection = connect(&options).await;
+    let source = aws::SecretsManager::new(&connection, Calls::default().observer());
+    let result = read_one(&source, want("/a")).await;
+    (wire, result)
+}
+
+#[tokio::test]
+async fn a_process_with_credentials_in_its_environment_uses_them() {
+    let test = "errors::a_process_with_credentials_in_its_environment_uses_them";
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", "AKIA"),
+        ("AWS_SECRET_ACCESS_KEY", MARKER),
+    ];
+    if in_a_process_of_its_own(test, &environment) {
+        let (_wire, result) =
+            with_the_default_chain(|request| Reply::Json(200, good(request))).await;
+        assert_eq!(text(&result), format!("value {MARKER}"));
+    }
+}
+
+#[tokio::test]
+async fn a_process_without_credentials_is_told_so() {
+    let test = "errors::a_process_without_credentials_is_told_so";
     let environment = [
         ("AWS_EC2_METADATA_DISABLED", "true"),
         ("HOME", "/nonexistent"),
     ];
-    in_a_process_of_its_own("errors::without_credentials", &environment);
+    if in_a_process_of_its_own(test, &environment) {
+        let (wire, result) = with_the_default_chain(|_| Reply::Hang).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unauthenticated, "{error}");
+        assert!(wire.requests().is_empty());
+    }
 }
 
 #[tokio::test]
-#[ignore = "run by the test above, with an environment of its own"]
-async fn without_credentials() {
-    let wire = Wire::new(|_| Reply::Hang).await;
-    let chain = aws::Options {
-        credentials: aws::Credentials::Chain,
-        ..options(&wire.endpoint, "eu-west-1")
-    };
-    let source = aws::SecretsManager::new(&connect(&chain).await, Calls::default().observer());
-    let error = read_one(&source, want("a")).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Unauthenticated, "{error}");
-    assert!(wire.requests().is_empty());
+async fn credentials_that_do_not_come_are_told_from_a_store_that_does_not_answer() {
+    // It takes connections and says nothing.
+    let hangs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let agent = format!("http://{}/v1/credentials", hangs.local_addr().unwrap());
+    let test = "errors::credentials_that_do_not_come_are_told_from_a_store_that_does_not_answer";
+    if in_a_process_of_its_own(test, &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &agent)]) {
+        let (wire, result) = with_the_default_chain(|_| Reply::Hang).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unavailable);
+        assert!(error.message.contains("credentials"), "{error}");
+        assert!(wire.requests().is_empty());
+    }
 }

@@ -88,6 +88,8 @@ impl Wire {
         connections.spawn(async move {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                // Else the second write of an answer waits 40 ms for the first one's receipt.
+                let _ = stream.set_nodelay(true);
                 let (script, seen, acceptor) =
                     (Arc::clone(&script), Arc::clone(&seen), acceptor.clone());
                 open.spawn(async move {

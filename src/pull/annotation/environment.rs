@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::words::{check_object_name, check_source_key, valid_env_name};
-use super::{ENVIRONMENT, ENVIRONMENT_NAME, PREFIX, Refusal, Wanted};
+use super::{ENVIRONMENT, ENVIRONMENT_NAME, PREFIX, Part, Refusal, Wanted};
 use crate::pull::request::{ObjectKind, Origin, Request, Take};
 use crate::yaml::{self, Fields, Node, Problem, Value};
 
@@ -14,49 +14,51 @@ pub(super) fn parse(
     text: &str,
     annotations: &BTreeMap<String, String>,
     labels: &BTreeMap<String, String>,
-) -> Result<Vec<Wanted>, Refusal> {
+) -> Result<Vec<Part>, Refusal> {
     let app = application(annotations, labels)?;
     let document = yaml::parse(text)?;
     let pairs = document.map(ENVIRONMENT)?;
     if pairs.is_empty() {
         return Err(document.problem("environment is empty").into());
     }
-    let mut wanted = Vec::new();
-    for (name, value) in pairs {
-        if !valid_env_name(name.raw()) {
-            let message = format!(
-                "\"{}\" cannot be an environment variable: use letters, digits and \"_\", no digit in front",
-                yaml::clip(name.raw())
-            );
-            return Err(name.problem(message).into());
+    Ok(pairs
+        .iter()
+        .map(|(name, value)| variable(&app, name, value))
+        .collect())
+}
+
+fn variable(app: &str, name: &Node, value: &Node) -> Part {
+    let (kind, object) = match &value.value {
+        Value::Map(_) => (ObjectKind::Secret, format!("{app}-secrets")),
+        Value::Scalar { .. } => (ObjectKind::ConfigMap, format!("{app}-env")),
+        Value::List(_) => {
+            return Err(value
+                .problem(format!(
+                    "{} must be a value or a mapping with \"secret\"",
+                    yaml::clip(name.raw())
+                ))
+                .into());
         }
-        let (kind, object, request) = match &value.value {
-            Value::Map(_) => (
-                ObjectKind::Secret,
-                format!("{app}-secrets"),
-                secret(name.raw(), value)?,
-            ),
-            Value::Scalar { .. } => (
-                ObjectKind::ConfigMap,
-                format!("{app}-env"),
-                literal(name.raw(), value)?,
-            ),
-            Value::List(_) => {
-                return Err(value
-                    .problem(format!(
-                        "{} must be a value or a mapping with \"secret\"",
-                        name.raw()
-                    ))
-                    .into());
-            }
-        };
-        wanted.push(Wanted {
+    };
+    let request = match kind {
+        _ if !valid_env_name(name.raw()) => Err(name.problem(format!(
+            "\"{}\" cannot be an environment variable: use letters, digits and \"_\", no digit in front",
+            yaml::clip(name.raw())
+        ))),
+        ObjectKind::Secret => secret(name.raw(), value),
+        ObjectKind::ConfigMap => literal(name.raw(), value),
+    };
+    match request {
+        Ok(request) => Ok(Wanted {
             kind,
             name: object,
             request,
-        });
+        }),
+        Err(problem) => Err(Refusal {
+            target: Some((kind, object)),
+            message: problem.to_string(),
+        }),
     }
-    Ok(wanted)
 }
 
 fn application(
@@ -68,8 +70,8 @@ fn application(
         Some(name) => (key.as_str(), name.trim()),
         None => NAME_LABELS
             .iter()
-            .find_map(|label| labels.get(*label).map(|name| (*label, name.as_str())))
-            .filter(|(_, name)| !name.is_empty())
+            .filter_map(|label| labels.get(*label).map(|name| (*label, name.as_str())))
+            .find(|(_, name)| !name.is_empty())
             .unwrap_or(("", "app")),
     };
     // The longest suffix that is added is "-secrets".

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::words::{check_data_key, check_object_name, check_source_key};
-use super::{Refusal, Wanted};
+use super::{Part, Refusal, Wanted};
 use crate::pull::request::{ObjectKind, Origin, Request, Take};
 
 pub(super) fn parse(
@@ -12,7 +12,7 @@ pub(super) fn parse(
     object: &str,
     annotation: &str,
     text: &str,
-) -> Result<Vec<Wanted>, Refusal> {
+) -> Result<Vec<Part>, Refusal> {
     check_object_name(object).map_err(Refusal::of)?;
     let short = annotation.strip_prefix(super::PREFIX).unwrap_or(annotation);
     let mut wanted = Vec::new();
@@ -26,11 +26,11 @@ pub(super) fn parse(
             target: Some((kind, object.to_owned())),
             message: format!("line {}: {message}", index + 1),
         })?;
-        wanted.push(Wanted {
+        wanted.push(Ok(Wanted {
             kind,
             name: object.to_owned(),
             request,
-        });
+        }));
     }
     if wanted.is_empty() {
         return Err(Refusal {

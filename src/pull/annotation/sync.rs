@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::words::{check_data_key, check_object_name, check_source_key};
-use super::{OPTIONS, Refusal, Wanted};
+use super::{OPTIONS, Part, Refusal, Wanted};
 use crate::pull::request::{File, Format, Names, ObjectKind, Origin, Request, SecretType, Take};
 use crate::yaml::{self, Fields, Node, Problem, Value};
 
@@ -35,20 +35,20 @@ const CONFIG_FIELDS: [&str; 12] = [
     "retain",
 ];
 
-pub(super) fn parse(kind: ObjectKind, text: &str) -> Result<Vec<Wanted>, Refusal> {
+pub(super) fn parse(kind: ObjectKind, text: &str) -> Result<Vec<Part>, Refusal> {
     let document = yaml::parse(text)?;
     let annotation = match kind {
         ObjectKind::Secret => super::SECRET_SYNC,
         ObjectKind::ConfigMap => super::CONFIG_SYNC,
     };
     match &document.value {
-        Value::Map(_) => Ok(vec![item(kind, annotation, &document)?]),
+        Value::Map(_) => Ok(vec![item(kind, annotation, &document)]),
         Value::List(items) if items.is_empty() => Err(document.problem("the list is empty").into()),
-        Value::List(items) => items
+        Value::List(items) => Ok(items
             .iter()
             .enumerate()
             .map(|(index, node)| item(kind, &format!("{annotation}[{index}]"), node))
-            .collect(),
+            .collect()),
         Value::Scalar { .. } => Err(document
             .problem(format!(
                 "{annotation} must be a mapping or a list of mappings, not {}",
@@ -59,7 +59,7 @@ pub(super) fn parse(kind: ObjectKind, text: &str) -> Result<Vec<Wanted>, Refusal
 }
 
 /// One mapping; its problems carry the target wherever that can be read.
-fn item(kind: ObjectKind, what: &str, node: &Node) -> Result<Wanted, Refusal> {
+fn item(kind: ObjectKind, what: &str, node: &Node) -> Part {
     let name = target_name(kind, what, node)?;
     let request = request(kind, what, node).map_err(|problem| Refusal {
         target: Some((kind, name.clone())),
@@ -140,7 +140,11 @@ fn request(kind: ObjectKind, what: &str, node: &Node) -> Result<Request, Problem
             "as-is" => Names::AsIs,
             "env" => Names::Env,
             other => {
-                return Err(node.problem(yaml::unknown("value of names", other, &["as-is", "env"])));
+                return Err(node.problem(yaml::unknown(
+                    "value of names",
+                    other,
+                    &["as-is", "env"],
+                )));
             }
         },
     };
@@ -201,12 +205,17 @@ fn take(fields: &Fields<'_>, prefix_read: bool, secret_type: SecretType) -> Resu
         return Ok(Take::Whole(key.to_owned()));
     }
     let Some(node) = fields.get("keys") else {
-        return Ok(match secret_type {
-            SecretType::DockerConfigJson if !prefix_read => {
-                Take::Whole(".dockerconfigjson".to_owned())
+        if prefix_read || secret_type != SecretType::DockerConfigJson {
+            return Ok(Take::All);
+        }
+        for excluded in ["prefix", "names"] {
+            if let Some(node) = fields.get(excluded) {
+                return Err(node.problem(format!(
+                    "\"{excluded}\" has no effect here: the type takes all as \".dockerconfigjson\"; remove it"
+                )));
             }
-            _ => Take::All,
-        });
+        }
+        return Ok(Take::Whole(".dockerconfigjson".to_owned()));
     };
     let mut keys = BTreeMap::new();
     for (data_key, source_key) in node.map("keys")? {

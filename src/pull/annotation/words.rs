@@ -29,8 +29,8 @@ pub fn valid_data_key(key: &str) -> bool {
 /// The name of an environment variable that every shell can read.
 #[must_use]
 pub(super) fn valid_env_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.as_bytes()[0].is_ascii_digit()
+    valid_data_key(name)
+        && !name.starts_with(|first: char| first.is_ascii_digit())
         && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

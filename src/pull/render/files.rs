@@ -9,6 +9,10 @@ use super::Form;
 use crate::pull::request::Format;
 use crate::yaml::clip;
 
+/// A YAML key beside its value has at most 1024 characters (YAML 1.2.2 section 7.4.2), and one byte
+/// takes up to six when it is escaped.
+const SHORT_KEY: usize = 170;
+
 /// Renders entries into one file.
 ///
 /// # Errors
@@ -100,9 +104,11 @@ fn env(out: &mut String, key: &str, value: &str) -> Result<(), String> {
                 b'_' | b'.' | b'/' | b':' | b'@' | b'%' | b'+' | b',' | b'-'
             )
     };
-    // Some dotenv readers unescape \\ and \' inside single quotes, a shell does not.
-    let single =
-        !value.contains(['\'', '\r', '\0']) && !value.contains("\\\\") && !value.ends_with('\\');
+    // Inside single quotes some dotenv readers unescape \\ and \' and fill in ${NAME}, a shell does not.
+    let single = !value.contains(['\'', '\r', '\0'])
+        && !value.contains("\\\\")
+        && !value.contains("${")
+        && !value.ends_with('\\');
     let double = !value.contains(['"', '\\', '$', '`', '\r', '\0']);
     if !value.is_empty() && value.bytes().all(plain) {
         let _ = writeln!(out, "{key}={value}");
@@ -129,8 +135,14 @@ fn json(out: &mut String, key: &str, value: &str, form: Form) {
 }
 
 fn yaml(out: &mut String, key: &str, value: &str, form: Form) {
-    quoted(out, key);
-    out.push_str(": ");
+    if key.len() > SHORT_KEY {
+        out.push_str("? ");
+        quoted(out, key);
+        out.push_str("\n: ");
+    } else {
+        quoted(out, key);
+        out.push_str(": ");
+    }
     typed(out, value, form);
     out.push('\n');
 }

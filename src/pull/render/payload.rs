@@ -29,6 +29,8 @@ impl<'a> Object<'a> {
         };
         match serde_json::from_str::<Self>(text) {
             Ok(object) => object.unique().map(Some),
+            // Well formed, so it is an object; what could not be read is a member's name.
+            Err(_) if is_object(text) => Err(half_pair("a member name")),
             Err(_) => Ok(None),
         }
     }
@@ -52,6 +54,15 @@ impl<'a> Object<'a> {
             .find(|(member, _)| *member == name)
             .map(|(_, raw)| raw)
     }
+}
+
+/// RFC 8259 section 8.2: such text is well formed and means nothing.
+fn half_pair(what: &str) -> String {
+    format!("has {what} with an escape that stands for no character (half a surrogate pair)")
+}
+
+fn is_object(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok_and(|raw| raw.get().starts_with('{'))
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
@@ -85,10 +96,7 @@ pub(super) fn value(raw: &RawValue) -> Result<(SecretBytes, Form), String> {
     match text.as_bytes().first() {
         Some(b'"') => serde_json::from_str::<String>(text)
             .map(|text| (SecretBytes::from(text), Form::Text))
-            .map_err(|_| {
-                "has a string with an escape that stands for no character (half a surrogate pair)"
-                    .to_owned()
-            }),
+            .map_err(|_| half_pair("a string")),
         Some(b'n') => Ok((SecretBytes::new(Vec::new()), Form::Null)),
         Some(b'{' | b'[') => Ok((SecretBytes::from(text.to_owned()), Form::Text)),
         _ => Ok((SecretBytes::from(text.to_owned()), Form::Scalar)),

@@ -1,0 +1,3 @@
+module jasm.codnod.io/bench
+
+go 1.26

@@ -1,0 +1,21 @@
+//! JASM from outside: the real binary under its real rights, against a real API server, kubelet
+//! and garbage collector, the moto server, a directory, and stores that misbehave.
+//!
+//! One cluster serves all tests; each has namespaces, an account and a process of its own.
+
+mod support;
+
+mod audit;
+mod burst;
+mod forms;
+mod late;
+mod objects;
+mod process;
+mod refusals;
+mod restart;
+mod rollout;
+mod rotation;
+mod secrecy;
+mod store_faults;
+mod watch;
+mod workloads;
