@@ -100,7 +100,12 @@ fn every_other_setting_is_read() {
     assert_eq!(store.backend, Backend::AwsParameterStore(endpoint));
     assert_eq!(store.backend.kind(), Kind::AwsParameterStore);
     assert_eq!((store.configs, &store.allow), (true, &Vec::new()));
-    for (namespace, served) in [("shop", true), ("team-a", true), ("team", false), ("other", false)] {
+    for (namespace, served) in [
+        ("shop", true),
+        ("team-a", true),
+        ("team", false),
+        ("other", false),
+    ] {
         assert_eq!(settings.serves(namespace), served, "{namespace}");
     }
 }
@@ -117,21 +122,60 @@ fn a_bad_setting_is_refused_with_its_line_and_field() {
     let table = [
         ("", "line 1: there is nothing here"),
         ("[]", "line 1: the config must be a mapping, not a list"),
-        ("stores: []\nlogLevl: debug", "line 2: unknown field in the config: \"logLevl\"; did you mean \"logLevel\"?"),
-        ("stores: []\nstores: []", "line 2: the key \"stores\" is written twice"),
-        ("stores: []\n---\n{}", "line 2: a second YAML document (\"---\") is not allowed here"),
+        (
+            "stores: []\nlogLevl: debug",
+            "line 2: unknown field in the config: \"logLevl\"; did you mean \"logLevel\"?",
+        ),
+        (
+            "stores: []\nstores: []",
+            "line 2: the key \"stores\" is written twice",
+        ),
+        (
+            "stores: []\n---\n{}",
+            "line 2: a second YAML document (\"---\") is not allowed here",
+        ),
         ("stores: {}", "line 1: stores must be a list, not a mapping"),
         ("stores:", "line 1: stores must be a list, not nothing"),
-        ("namespaces: shop", "line 1: namespaces must be a list, not text"),
-        ("namespaces: []", "line 1: namespaces is empty and so matches nothing; name something or remove the rule"),
-        ("namespaces:\n  - shop\n  -", "line 3: an item of namespaces is empty"),
-        ("namespaces: [true]", "line 1: an item of namespaces must be text: write \"true\" in quotes if that is meant"),
-        ("listen: '8080'", "line 1: listen must be ADDRESS:PORT, for example 0.0.0.0:8080"),
-        ("listen: localhost:8080", "line 1: listen must be ADDRESS:PORT, for example 0.0.0.0:8080"),
-        ("logLevel: loud", "line 1: unknown logLevel: \"loud\"; known are error, warn, info, debug, trace"),
-        ("logLevel: DEBUG", "line 1: unknown logLevel: \"DEBUG\"; known are error, warn, info, debug, trace"),
-        ("\nlogFormat: jsn", "line 2: unknown logFormat: \"jsn\"; did you mean \"json\"?"),
-        ("storeTimeout: 10", "line 1: storeTimeout must be a whole number of seconds or minutes from 1s to 10m, for example 10s"),
+        (
+            "namespaces: shop",
+            "line 1: namespaces must be a list, not text",
+        ),
+        (
+            "namespaces: []",
+            "line 1: namespaces is empty and so matches nothing; name something or remove the rule",
+        ),
+        (
+            "namespaces:\n  - shop\n  -",
+            "line 3: an item of namespaces is empty",
+        ),
+        (
+            "namespaces: [true]",
+            "line 1: an item of namespaces must be text: write \"true\" in quotes if that is meant",
+        ),
+        (
+            "listen: '8080'",
+            "line 1: listen must be ADDRESS:PORT, for example 0.0.0.0:8080",
+        ),
+        (
+            "listen: localhost:8080",
+            "line 1: listen must be ADDRESS:PORT, for example 0.0.0.0:8080",
+        ),
+        (
+            "logLevel: loud",
+            "line 1: unknown logLevel: \"loud\"; known are error, warn, info, debug, trace",
+        ),
+        (
+            "logLevel: DEBUG",
+            "line 1: unknown logLevel: \"DEBUG\"; known are error, warn, info, debug, trace",
+        ),
+        (
+            "\nlogFormat: jsn",
+            "line 2: unknown logFormat: \"jsn\"; did you mean \"json\"?",
+        ),
+        (
+            "storeTimeout: 10",
+            "line 1: storeTimeout must be a whole number of seconds or minutes from 1s to 10m, for example 10s",
+        ),
         ("storeTimeout:", "line 1: storeTimeout is empty"),
     ];
     for (text, sentence) in table {
@@ -141,53 +185,212 @@ fn a_bad_setting_is_refused_with_its_line_and_field() {
 
 #[test]
 fn a_bad_store_is_refused_with_its_line_and_field() {
-    const AWS: &str =
-        "stores:\n- name: s\n  kind: aws-secretsmanager\n  region: eu-west-1\n  identity: controller\n";
+    const AWS: &str = "stores:\n- name: s\n  kind: aws-secretsmanager\n  region: eu-west-1\n  identity: controller\n";
     const FILE: &str = "stores:\n- name: s\n  kind: file\n  root: /x\n";
     const BARE: &str = "stores:\n- name: s\n";
     let endpoint = |url: &str| format!("  endpoint: '{url}'");
     let table = [
-        ("stores:\n- s", String::new(), "line 2: a store must be a mapping, not text"),
-        ("stores:\n- kind: file\n", String::new(), "line 2: a store needs the field \"name\""),
-        ("stores:\n- name: a/b\n  kind: file\n", String::new(), "line 2: name must be up to 63 letters, digits, \"-\", \"_\" and \".\""),
-        ("stores:\n- name: a:b\n  kind: file\n", String::new(), "line 2: name must be up to 63 letters, digits, \"-\", \"_\" and \".\""),
-        (BARE, String::new(), "line 2: a store needs the field \"kind\""),
-        (BARE, "  kind: aws".to_owned(), "line 3: unknown kind: \"aws\"; known are file, aws-secretsmanager, aws-parameterstore"),
-        (BARE, "  kind: aws-secretmanager".to_owned(), "line 3: unknown kind: \"aws-secretmanager\"; did you mean \"aws-secretsmanager\"?"),
-        (BARE, "  kind: vault".to_owned(), "line 3: the kind \"vault\" is not built yet; built are file, aws-secretsmanager, aws-parameterstore"),
-        (BARE, "  kind: gcp-secretmanager".to_owned(), "line 3: the kind \"gcp-secretmanager\" is not built yet; built are file, aws-secretsmanager, aws-parameterstore"),
-        (BARE, "  kind: azure-keyvault".to_owned(), "line 3: the kind \"azure-keyvault\" is not built yet; built are file, aws-secretsmanager, aws-parameterstore"),
-        (BARE, "  kind: aws-parameterstore\n  region: eu-west-1".to_owned(), "line 2: a store needs the field \"identity\""),
-        (BARE, "  kind: aws-parameterstore\n  identity: controller".to_owned(), "line 2: a store needs the field \"region\""),
-        (BARE, "  kind: file".to_owned(), "line 2: a store needs the field \"root\""),
-        (FILE, "  regoin: x".to_owned(), "line 5: unknown field in a store: \"regoin\"; did you mean \"region\"?"),
-        (FILE, "  region: eu-west-1".to_owned(), "line 5: a store of kind file has no \"region\"; remove it"),
-        (FILE, "  account: '123456789012'".to_owned(), "line 5: a store of kind file has no \"account\"; remove it"),
-        (FILE, "  identity: workload".to_owned(), "line 5: identity \"workload\" is not built yet: write \"controller\" and say in \"allow\" who may read what"),
-        (FILE, "  configs: 'yes'".to_owned(), "line 5: configs must be true or false"),
-        (FILE, "- name: t\n  kind: file\n  root: /y\n- name: s\n  kind: file\n  root: /z".to_owned(), "line 8: two stores are named \"s\""),
-        (AWS, "  root: /x".to_owned(), "line 6: a store of kind aws-secretsmanager has no \"root\"; remove it"),
-        (AWS, "  identity: controller".to_owned(), "line 6: the key \"identity\" is written twice"),
-        (AWS, "  account: 12345".to_owned(), "line 6: account must be twelve digits"),
-        (AWS, "  account: 12345678901x".to_owned(), "line 6: account must be twelve digits"),
-        (AWS, endpoint("http://vpce.example"), "line 6: endpoint must be https: secrets would cross the network in clear text"),
-        (AWS, endpoint("http://10.0.0.1:4566"), "line 6: endpoint must be https: secrets would cross the network in clear text"),
-        (AWS, endpoint("http://localhost.example"), "line 6: endpoint must be https: secrets would cross the network in clear text"),
-        (AWS, endpoint("https://user:pw@vpce.example"), "line 6: endpoint must not carry credentials"),
-        (AWS, endpoint("http://localhost@evil.example"), "line 6: endpoint must not carry credentials"),
-        (AWS, endpoint("ftp://vpce.example"), "line 6: endpoint must begin with https://"),
-        (AWS, endpoint("vpce.example"), "line 6: endpoint must begin with https://"),
-        (AWS, endpoint("/path"), "line 6: endpoint must be a URL with a host"),
-        (AWS, endpoint("https://a b"), "line 6: endpoint must be a URL"),
+        (
+            "stores:\n- s",
+            String::new(),
+            "line 2: a store must be a mapping, not text",
+        ),
+        (
+            "stores:\n- kind: file\n",
+            String::new(),
+            "line 2: a store needs the field \"name\"",
+        ),
+        (
+            "stores:\n- name: a/b\n  kind: file\n",
+            String::new(),
+            "line 2: name must be up to 63 letters, digits, \"-\", \"_\" and \".\"",
+        ),
+        (
+            "stores:\n- name: a:b\n  kind: file\n",
+            String::new(),
+            "line 2: name must be up to 63 letters, digits, \"-\", \"_\" and \".\"",
+        ),
+        (
+            BARE,
+            String::new(),
+            "line 2: a store needs the field \"kind\"",
+        ),
+        (
+            BARE,
+            "  kind: aws".to_owned(),
+            "line 3: unknown kind: \"aws\"; known are file, aws-secretsmanager, aws-parameterstore",
+        ),
+        (
+            BARE,
+            "  kind: aws-secretmanager".to_owned(),
+            "line 3: unknown kind: \"aws-secretmanager\"; did you mean \"aws-secretsmanager\"?",
+        ),
+        (
+            BARE,
+            "  kind: vault".to_owned(),
+            "line 3: the kind \"vault\" is not built yet; built are file, aws-secretsmanager, aws-parameterstore",
+        ),
+        (
+            BARE,
+            "  kind: gcp-secretmanager".to_owned(),
+            "line 3: the kind \"gcp-secretmanager\" is not built yet; built are file, aws-secretsmanager, aws-parameterstore",
+        ),
+        (
+            BARE,
+            "  kind: azure-keyvault".to_owned(),
+            "line 3: the kind \"azure-keyvault\" is not built yet; built are file, aws-secretsmanager, aws-parameterstore",
+        ),
+        (
+            BARE,
+            "  kind: aws-parameterstore\n  region: eu-west-1".to_owned(),
+            "line 2: a store needs the field \"identity\"",
+        ),
+        (
+            BARE,
+            "  kind: aws-parameterstore\n  identity: controller".to_owned(),
+            "line 2: a store needs the field \"region\"",
+        ),
+        (
+            BARE,
+            "  kind: file".to_owned(),
+            "line 2: a store needs the field \"root\"",
+        ),
+        (
+            FILE,
+            "  regoin: x".to_owned(),
+            "line 5: unknown field in a store: \"regoin\"; did you mean \"region\"?",
+        ),
+        (
+            FILE,
+            "  region: eu-west-1".to_owned(),
+            "line 5: a store of kind file has no \"region\"; remove it",
+        ),
+        (
+            FILE,
+            "  account: '123456789012'".to_owned(),
+            "line 5: a store of kind file has no \"account\"; remove it",
+        ),
+        (
+            FILE,
+            "  identity: workload".to_owned(),
+            "line 5: identity \"workload\" is not built yet: write \"controller\" and say in \"allow\" who may read what",
+        ),
+        (
+            FILE,
+            "  configs: 'yes'".to_owned(),
+            "line 5: configs must be true or false",
+        ),
+        (
+            FILE,
+            "- name: t\n  kind: file\n  root: /y\n- name: s\n  kind: file\n  root: /z".to_owned(),
+            "line 8: two stores are named \"s\"",
+        ),
+        (
+            AWS,
+            "  root: /x".to_owned(),
+            "line 6: a store of kind aws-secretsmanager has no \"root\"; remove it",
+        ),
+        (
+            AWS,
+            "  identity: controller".to_owned(),
+            "line 6: the key \"identity\" is written twice",
+        ),
+        (
+            AWS,
+            "  account: 12345".to_owned(),
+            "line 6: account must be twelve digits",
+        ),
+        (
+            AWS,
+            "  account: 12345678901x".to_owned(),
+            "line 6: account must be twelve digits",
+        ),
+        (
+            AWS,
+            endpoint("http://vpce.example"),
+            "line 6: endpoint must be https: secrets would cross the network in clear text",
+        ),
+        (
+            AWS,
+            endpoint("http://10.0.0.1:4566"),
+            "line 6: endpoint must be https: secrets would cross the network in clear text",
+        ),
+        (
+            AWS,
+            endpoint("http://localhost.example"),
+            "line 6: endpoint must be https: secrets would cross the network in clear text",
+        ),
+        (
+            AWS,
+            endpoint("https://user:pw@vpce.example"),
+            "line 6: endpoint must not carry credentials",
+        ),
+        (
+            AWS,
+            endpoint("http://localhost@evil.example"),
+            "line 6: endpoint must not carry credentials",
+        ),
+        (
+            AWS,
+            endpoint("ftp://vpce.example"),
+            "line 6: endpoint must begin with https://",
+        ),
+        (
+            AWS,
+            endpoint("vpce.example"),
+            "line 6: endpoint must begin with https://",
+        ),
+        (
+            AWS,
+            endpoint("/path"),
+            "line 6: endpoint must be a URL with a host",
+        ),
+        (
+            AWS,
+            endpoint("https://a b"),
+            "line 6: endpoint must be a URL",
+        ),
         (AWS, "  endpoint:".to_owned(), "line 6: endpoint is empty"),
-        (AWS, "  allow: {}".to_owned(), "line 6: allow must be a list, not a mapping"),
-        (AWS, "  allow:\n  - namespaces: [a]".to_owned(), "line 7: a rule of allow needs the field \"paths\""),
-        (AWS, "  allow:\n  - paths: [/a]".to_owned(), "line 7: a rule of allow needs the field \"namespaces\""),
-        (AWS, "  allow:\n  - {namespaces: [a], paths: []}".to_owned(), "line 7: paths is empty and so matches nothing; name something or remove the rule"),
-        (AWS, "  allow:\n  - {namespaces: [a], paths: [/a], verbs: [get]}".to_owned(), "line 7: unknown field in a rule of allow: \"verbs\"; known are namespaces, paths"),
-        (AWS, "  allow:\n  - namespaces: [a]\n    paths: [/a, '/{ns}/b']".to_owned(), "line 8: \"/{ns}/b\": the only placeholder is {namespace}"),
-        (AWS, "  allow:\n  - namespaces: [a]\n    paths:\n    - /a**".to_owned(), "line 9: \"/a**\": \"**\" stands for whole segments, so nothing else is in its segment"),
-        (AWS, "  allow:\n  - {namespaces: [a], paths: [/a//b]}".to_owned(), "line 7: \"/a//b\": no path has \"//\", \".\" or \"..\" in it"),
+        (
+            AWS,
+            "  allow: {}".to_owned(),
+            "line 6: allow must be a list, not a mapping",
+        ),
+        (
+            AWS,
+            "  allow:\n  - namespaces: [a]".to_owned(),
+            "line 7: a rule of allow needs the field \"paths\"",
+        ),
+        (
+            AWS,
+            "  allow:\n  - paths: [/a]".to_owned(),
+            "line 7: a rule of allow needs the field \"namespaces\"",
+        ),
+        (
+            AWS,
+            "  allow:\n  - {namespaces: [a], paths: []}".to_owned(),
+            "line 7: paths is empty and so matches nothing; name something or remove the rule",
+        ),
+        (
+            AWS,
+            "  allow:\n  - {namespaces: [a], paths: [/a], verbs: [get]}".to_owned(),
+            "line 7: unknown field in a rule of allow: \"verbs\"; known are namespaces, paths",
+        ),
+        (
+            AWS,
+            "  allow:\n  - namespaces: [a]\n    paths: [/a, '/{ns}/b']".to_owned(),
+            "line 8: \"/{ns}/b\": the only placeholder is {namespace}",
+        ),
+        (
+            AWS,
+            "  allow:\n  - namespaces: [a]\n    paths:\n    - /a**".to_owned(),
+            "line 9: \"/a**\": \"**\" stands for whole segments, so nothing else is in its segment",
+        ),
+        (
+            AWS,
+            "  allow:\n  - {namespaces: [a], paths: [/a//b]}".to_owned(),
+            "line 7: \"/a//b\": no path has \"//\", \".\" or \"..\" in it",
+        ),
     ];
     for (base, rest, sentence) in table {
         assert_eq!(refused(&format!("{base}{rest}")), sentence, "{rest}");
@@ -215,7 +418,12 @@ fn clear_text_is_for_this_machine_only() {
     ] {
         assert_eq!(check_endpoint(endpoint), Ok(()), "{endpoint}");
     }
-    for endpoint in ["http://0.0.0.0:4566", "http://[::2]", "http://127.0.0.1.evil", "http://LOCALHOST"] {
+    for endpoint in [
+        "http://0.0.0.0:4566",
+        "http://[::2]",
+        "http://127.0.0.1.evil",
+        "http://LOCALHOST",
+    ] {
         assert!(check_endpoint(endpoint).is_err(), "{endpoint}");
     }
 }
@@ -271,7 +479,10 @@ fn what_a_flag_says_stands_before_the_file() {
     assert_eq!(settings.namespaces, ["cart"]);
     assert_eq!(settings.listen, "127.0.0.1:7".parse().unwrap());
     assert_eq!(settings.store_timeout, Duration::from_secs(3));
-    assert_eq!((settings.log_level, settings.log_format), (LogLevel::Error, LogFormat::Json));
+    assert_eq!(
+        (settings.log_level, settings.log_format),
+        (LogLevel::Error, LogFormat::Json)
+    );
     let names: Vec<_> = settings.stores.iter().map(|store| &store.name).collect();
     assert_eq!(names, ["tmp"]);
     // One flag leaves the rest to the file.

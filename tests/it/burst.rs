@@ -88,7 +88,9 @@ async fn a_wire_that_is_cut_loses_nothing_and_causes_no_rewrite() {
     secrets(&world, &jasm, 100).await;
     // An answer that is cut off is a write all the same, so the API server is asked.
     let wrote = world.requests().into_iter().filter(|request| {
-        request.resource == "secrets" && matches!(request.verb.as_str(), "create" | "update") && request.code < 300
+        request.resource == "secrets"
+            && matches!(request.verb.as_str(), "create" | "update")
+            && request.code < 300
     });
     assert_eq!(wrote.count(), 100, "each Secret is written once");
     assert!(

@@ -2,6 +2,14 @@
 //! and garbage collector, the moto server, a directory, and stores that misbehave.
 //!
 //! One cluster serves all tests; each has namespaces, an account and a process of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

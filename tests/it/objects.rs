@@ -94,6 +94,7 @@ async fn a_source_that_empties_takes_nothing_away() {
     world.put("db", "{}");
     eventually("the empty payload is noticed", || async {
         world.restart(&deployment).await;
+        world.rolled_out(&deployment, 1).await;
         world
             .events()
             .await
@@ -110,6 +111,7 @@ async fn a_source_that_empties_takes_nothing_away() {
     world.put("db", r#"{"more":"x"}"#);
     eventually("the member that is gone goes", || async {
         world.restart(&deployment).await;
+        world.rolled_out(&deployment, 1).await;
         (world.data("db").await?.len() == 1).then_some(())
     })
     .await;

@@ -91,11 +91,15 @@ async fn a_rollout_adds_drops_and_resources_keys_without_a_pod_that_lacks_one() 
         .expect("db", &[("user", "a"), ("password", "a"), ("extra", "a")])
         .await;
     world.roll(&asks(&world, "shop", A_WITHOUT_PASSWORD)).await;
-    world.rolled_out(&asks(&world, "shop", A_WITHOUT_PASSWORD), 2).await;
+    world
+        .rolled_out(&asks(&world, "shop", A_WITHOUT_PASSWORD), 2)
+        .await;
     world.expect("db", &[("user", "a")]).await;
 
     world.roll(&asks(&world, "shop", PASSWORD_FROM_B)).await;
-    world.rolled_out(&asks(&world, "shop", PASSWORD_FROM_B), 2).await;
+    world
+        .rolled_out(&asks(&world, "shop", PASSWORD_FROM_B), 2)
+        .await;
     world
         .expect("db", &[("user", "a"), ("password", "b")])
         .await;

@@ -38,6 +38,7 @@ async fn a_hundred_replicas_are_one_call_for_each_five_seconds_and_one_write() {
         "pods that start after the freshness of the last read cause a new one",
         || async {
             world.restart(&deployment).await;
+            world.rolled_out(&deployment, 2).await;
             (jasm.calls().await > before).then_some(())
         },
     )
@@ -68,6 +69,7 @@ async fn a_changed_version_token_alone_is_no_write() {
     let read = jasm.calls().await;
     eventually("a new pod causes a new read", || async {
         world.restart(&deployment).await;
+        world.rolled_out(&deployment, 1).await;
         (jasm.calls().await > read).then_some(())
     })
     .await;

@@ -246,6 +246,7 @@ async fn a_secret_that_aws_has_marked_for_deletion_is_gone_and_the_last_good_sta
         .unwrap();
     let note = eventually("the deletion is told", || async {
         world.restart(&deployment).await;
+        world.rolled_out(&deployment, 1).await;
         let events = world.events().await;
         events
             .into_iter()

@@ -468,8 +468,8 @@ fn what_a_sync_annotation_cannot_say_is_refused_with_the_place() {
         ),
         (
             CONFIG,
-            "file: app.env\nformat: toml",
-            "line 5: unknown format: \"toml\"; known are properties, env, json, yaml",
+            "file: app.env\nformat: hcl",
+            "line 5: unknown format: \"hcl\"; known are properties, env, json, yaml",
         ),
         (
             CONFIG,

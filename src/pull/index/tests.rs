@@ -115,10 +115,7 @@ fn nothing_is_returned_before_the_first_list_is_complete_and_then_everything() {
     assert_eq!(index.take(Event::Applied(asking("3", "c")), now), []);
     assert_eq!(index.take(Event::Gone("2".to_owned()), now), []);
     assert!(!index.in_sync());
-    assert_eq!(
-        sorted(index.take(Event::InSync, now)),
-        [key("a"), key("c")]
-    );
+    assert_eq!(sorted(index.take(Event::InSync, now)), [key("a"), key("c")]);
     assert!(index.in_sync());
     assert_eq!(index.pods(), 2);
 }
@@ -139,10 +136,7 @@ fn a_relist_returns_only_what_changed_meanwhile() {
     assert_eq!(list(&mut index, &pods, now), []);
     let moved = running(pods[1].clone());
     let pods = [pods[0].clone(), moved, asking("4", "d")];
-    assert_eq!(
-        list(&mut index, &pods, now),
-        [key("b"), key("c"), key("d")]
-    );
+    assert_eq!(list(&mut index, &pods, now), [key("b"), key("c"), key("d")]);
     assert_eq!(list(&mut index, &pods, now), []);
     assert_eq!(sorted(index.keys()), [key("a"), key("b"), key("d")]);
 }
@@ -151,7 +145,10 @@ fn a_relist_returns_only_what_changed_meanwhile() {
 fn a_pod_that_is_applied_during_a_relist_is_not_lost() {
     let (mut index, now) = synced(&[asking("1", "a")]);
     index.take(Event::Listing, now);
-    assert_eq!(index.take(Event::Applied(asking("2", "b")), now), [key("b")]);
+    assert_eq!(
+        index.take(Event::Applied(asking("2", "b")), now),
+        [key("b")]
+    );
     assert_eq!(index.take(Event::Listed(asking("1", "a")), now), []);
     assert_eq!(index.take(Event::InSync, now), []);
     assert_eq!(index.pods(), 2);
@@ -166,10 +163,7 @@ fn a_hundred_replicas_are_one_target() {
     assert_eq!(index.keys(), [key("a")]);
     assert_eq!(uids(&index, "a").len(), 100);
     for pod in &pods[1..] {
-        assert_eq!(
-            index.take(Event::Gone(pod.uid.clone()), now),
-            [key("a")]
-        );
+        assert_eq!(index.take(Event::Gone(pod.uid.clone()), now), [key("a")]);
     }
     assert_eq!(uids(&index, "a"), ["000"]);
     assert_eq!(index.take(Event::Gone("000".to_owned()), now), [key("a")]);
@@ -284,7 +278,10 @@ fn a_pod_that_loses_its_annotation_asks_no_more() {
     assert_eq!(index.take(Event::Applied(pod("1", &[])), now), [key("a")]);
     assert_eq!((index.keys(), index.pods()), (vec![], 0));
     assert_eq!(index.take(Event::Applied(pod("1", &[])), now), []);
-    assert_eq!(index.take(Event::Applied(asking("1", "a")), now), [key("a")]);
+    assert_eq!(
+        index.take(Event::Applied(asking("1", "a")), now),
+        [key("a")]
+    );
 }
 
 #[test]
@@ -302,7 +299,12 @@ fn a_settled_pod_vanishes_and_never_appears() {
 
 #[test]
 fn problems_are_one_complaint_for_the_pods_of_one_maker() {
-    let bad = |uid: &str| pod(uid, &[("jasm.codnod.io/secret-snyc", "x"), (SYNC, &sync("a"))]);
+    let bad = |uid: &str| {
+        pod(
+            uid,
+            &[("jasm.codnod.io/secret-snyc", "x"), (SYNC, &sync("a"))],
+        )
+    };
     let (mut index, now) = synced(&[
         made_by(bad("1"), "set"),
         made_by(bad("2"), "set"),

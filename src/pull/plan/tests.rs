@@ -123,10 +123,7 @@ fn after_a_restart_only_waiting_and_edited_pods_cost_a_read() {
     );
     let mut world = World::new(&[running(pod("1", "a", "x"))]);
     world.seen(running(pod("1", "a", "y")), 7);
-    assert_eq!(
-        world.decide(&State::default(), 8),
-        Step::Sync(world.at(7))
-    );
+    assert_eq!(world.decide(&State::default(), 8), Step::Sync(world.at(7)));
 }
 
 #[test]
@@ -191,7 +188,11 @@ fn who_asks_what_is_a_fingerprint_only_as_far_as_it_can_matter() {
     let one = world(&[pod("1", "a", "x")]);
     assert_eq!(
         one,
-        world(&[pod("2", "a", "x"), pod("3", "b", "x"), running(pod("4", "c", "x"))]),
+        world(&[
+            pod("2", "a", "x"),
+            pod("3", "b", "x"),
+            running(pod("4", "c", "x"))
+        ]),
         "while all ask the same it is what they ask"
     );
     assert_ne!(one, world(&[pod("1", "a", "y")]));
@@ -209,10 +210,7 @@ fn what_is_asked_otherwise_is_read_now() {
     let mut world = World::new(&[running(pod("1", "a", "x"))]);
     let state = world.synced(Some(0));
     world.seen(pod("2", "b", "y"), 3);
-    assert_eq!(
-        world.decide(&state, 3),
-        Step::Sync(world.at(3) - FRESHNESS)
-    );
+    assert_eq!(world.decide(&state, 3), Step::Sync(world.at(3) - FRESHNESS));
     // The last pod of an old revision left.
     let state = world.synced(Some(3));
     let now = world.at(60);
@@ -244,10 +242,7 @@ fn a_waiting_pods_object_is_looked_at_after_5_s_doubling_to_2_min() {
     for wait in [5, 10, 20, 40, 80, 120, 120] {
         let due = state.checked(world.at(now));
         assert_eq!(due, world.at(now + wait));
-        assert_eq!(
-            world.decide(&state, now + wait - 1),
-            Step::Rest(Some(due))
-        );
+        assert_eq!(world.decide(&state, now + wait - 1), Step::Rest(Some(due)));
         now += wait;
         assert_eq!(world.decide(&state, now), Step::Look);
     }
@@ -381,7 +376,15 @@ fn the_class_of_a_failure_says_when_it_is_tried_again() {
     ];
     for condition in while_waiting {
         assert_eq!(after(condition, false, 0), None, "{condition:?}");
-        for (attempts, wait) in [(0, 5), (1, 10), (2, 20), (3, 40), (4, 80), (5, 120), (99, 120)] {
+        for (attempts, wait) in [
+            (0, 5),
+            (1, 10),
+            (2, 20),
+            (3, 40),
+            (4, 80),
+            (5, 120),
+            (99, 120),
+        ] {
             assert_eq!(
                 after(condition, true, attempts),
                 Some(seconds(wait)),
@@ -430,7 +433,12 @@ fn of_several_failures_the_earliest_retry_counts() {
     .unwrap();
     assert!(due <= now + Duration::from_millis(1_200));
     assert_eq!(
-        retry_at([Condition::PolicyRefused, Condition::Conflict], true, 0, now),
+        retry_at(
+            [Condition::PolicyRefused, Condition::Conflict],
+            true,
+            0,
+            now
+        ),
         None
     );
     assert_eq!(retry_at([], true, 0, now), None);

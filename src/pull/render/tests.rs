@@ -82,18 +82,30 @@ fn members_are_exact_to_the_digit() {
         ("1E+05", "1E+05", Form::Scalar),
         ("-0", "-0", Form::Scalar),
         ("-0.0", "-0.0", Form::Scalar),
-        ("0.1000000000000000055511151231257827", "0.1000000000000000055511151231257827", Form::Scalar),
+        (
+            "0.1000000000000000055511151231257827",
+            "0.1000000000000000055511151231257827",
+            Form::Scalar,
+        ),
         ("true", "true", Form::Scalar),
         ("false", "false", Form::Scalar),
         ("null", "", Form::Null),
         ("\"\"", "", Form::Text),
         ("\"null\"", "null", Form::Text),
         ("\"1.10\"", "1.10", Form::Text),
-        ("\" a \\\" \\\\ \\/ \\b \\f \\n \\r \\t \"", " a \" \\ / \u{8} \u{c} \n \r \t ", Form::Text),
+        (
+            "\" a \\\" \\\\ \\/ \\b \\f \\n \\r \\t \"",
+            " a \" \\ / \u{8} \u{c} \n \r \t ",
+            Form::Text,
+        ),
         ("\"\\u00e9\\u0000\\uD83D\\uDE00\"", "é\0😀", Form::Text),
         ("\"é😀\u{7f}\u{2028}\"", "é😀\u{7f}\u{2028}", Form::Text),
         ("{}", "{}", Form::Text),
-        ("{ \"b\" :[1,  2.50],\n\"a\":\"\\u00e9\" }", "{ \"b\" :[1,  2.50],\n\"a\":\"\\u00e9\" }", Form::Text),
+        (
+            "{ \"b\" :[1,  2.50],\n\"a\":\"\\u00e9\" }",
+            "{ \"b\" :[1,  2.50],\n\"a\":\"\\u00e9\" }",
+            Form::Text,
+        ),
         ("[ ]", "[ ]", Form::Text),
         ("[1e9 , null]", "[1e9 , null]", Form::Text),
     ];
@@ -180,10 +192,7 @@ fn a_whole_payload_goes_under_its_name_byte_for_byte() {
 #[test]
 fn duplicate_members_are_refused_wherever_they_are_looked_at() {
     let twice = "aws:/shop/db has the member \"a\" twice";
-    for json in [
-        r#"{"a":1,"a":1}"#,
-        r#"{"a":1,"b":2,"\u0061":3}"#,
-    ] {
+    for json in [r#"{"a":1,"a":1}"#, r#"{"a":1,"b":2,"\u0061":3}"#] {
         assert_eq!(refused(&request(Take::All), &payload(json)), twice);
         assert_eq!(
             refused(&request(keys(&[("k", "a")])), &payload(json)),
@@ -191,10 +200,7 @@ fn duplicate_members_are_refused_wherever_they_are_looked_at() {
         );
     }
     let nested = payload(r#"{"x":{"a":1,"a":2}}"#);
-    assert_eq!(
-        refused(&request(keys(&[("k", "/x/a")])), &nested),
-        twice
-    );
+    assert_eq!(refused(&request(keys(&[("k", "/x/a")])), &nested), twice);
     assert_eq!(
         got(&request(Take::All), &nested),
         pairs(&[("x", r#"{"a":1,"a":2}"#)])
@@ -203,7 +209,11 @@ fn duplicate_members_are_refused_wherever_they_are_looked_at() {
 
 #[test]
 fn half_a_surrogate_pair_is_no_text() {
-    for json in [r#"{"a":"\ud800"}"#, r#"{"a":"x\udc00y"}"#, r#"{"a":"\ud83d\ud83d"}"#] {
+    for json in [
+        r#"{"a":"\ud800"}"#,
+        r#"{"a":"x\udc00y"}"#,
+        r#"{"a":"\ud83d\ud83d"}"#,
+    ] {
         for take in [Take::All, keys(&[("k", "a")])] {
             assert_eq!(
                 refused(&request(take), &payload(json)),
@@ -263,17 +273,47 @@ fn without_a_slash_in_front_a_source_key_is_a_name() {
 fn a_missing_source_key_lists_the_names_there_are() {
     let json = r#"{"user": "u", "pass": "p", "list": [1, 2], "sub": {"y": 1, "x": 2}, "n": 3}"#;
     let table = [
-        ("User", "has no key \"User\"; there are \"list\", \"n\", \"pass\", \"sub\", \"user\""),
-        ("/nope", "has no key \"/nope\"; there are \"list\", \"n\", \"pass\", \"sub\", \"user\""),
+        (
+            "User",
+            "has no key \"User\"; there are \"list\", \"n\", \"pass\", \"sub\", \"user\"",
+        ),
+        (
+            "/nope",
+            "has no key \"/nope\"; there are \"list\", \"n\", \"pass\", \"sub\", \"user\"",
+        ),
         ("/sub/z", "has no key \"/sub/z\"; there are \"x\", \"y\""),
-        ("/n/0", "has no key \"/n/0\"; there are no keys at that place"),
-        ("/user/x", "has no key \"/user/x\"; there are no keys at that place"),
-        ("/list/2", "has no \"/list/2\": the list there has 2 items, counted from 0"),
-        ("/list/-", "has no \"/list/-\": the list there has 2 items, counted from 0"),
-        ("/list/01", "has no \"/list/01\": the list there has 2 items, counted from 0"),
-        ("/list/+1", "has no \"/list/+1\": the list there has 2 items, counted from 0"),
-        ("/list/", "has no \"/list/\": the list there has 2 items, counted from 0"),
-        ("/list/99999999999999999999", "has no \"/list/99999999999999999999\": the list there has 2 items, counted from 0"),
+        (
+            "/n/0",
+            "has no key \"/n/0\"; there are no keys at that place",
+        ),
+        (
+            "/user/x",
+            "has no key \"/user/x\"; there are no keys at that place",
+        ),
+        (
+            "/list/2",
+            "has no \"/list/2\": the list there has 2 items, counted from 0",
+        ),
+        (
+            "/list/-",
+            "has no \"/list/-\": the list there has 2 items, counted from 0",
+        ),
+        (
+            "/list/01",
+            "has no \"/list/01\": the list there has 2 items, counted from 0",
+        ),
+        (
+            "/list/+1",
+            "has no \"/list/+1\": the list there has 2 items, counted from 0",
+        ),
+        (
+            "/list/",
+            "has no \"/list/\": the list there has 2 items, counted from 0",
+        ),
+        (
+            "/list/99999999999999999999",
+            "has no \"/list/99999999999999999999\": the list there has 2 items, counted from 0",
+        ),
     ];
     for (source, sentence) in table {
         assert_eq!(
@@ -353,10 +393,26 @@ fn a_generated_name_that_does_not_fit_is_refused_and_named() {
         ..request(Take::All)
     };
     let table = [
-        (&env, r#"{"1st":"v"}"#, "\"1st\" becomes \"1ST\", and an environment variable cannot begin so: name it in \"keys\" or add a \"prefix\""),
-        (&env, r#"{"":"v"}"#, "\"\" becomes \"\", and an environment variable cannot begin so: name it in \"keys\" or add a \"prefix\""),
-        (&env, r#"{"a-b":"v","a.b":"w"}"#, "aws:/shop/db#a-b and aws:/shop/db#a.b would both become \"A_B\": name them in \"keys\""),
-        (&env, r#"{"a":"v","A":"w"}"#, "aws:/shop/db#A and aws:/shop/db#a would both become \"A\": name them in \"keys\""),
+        (
+            &env,
+            r#"{"1st":"v"}"#,
+            "\"1st\" becomes \"1ST\", and an environment variable cannot begin so: name it in \"keys\" or add a \"prefix\"",
+        ),
+        (
+            &env,
+            r#"{"":"v"}"#,
+            "\"\" becomes \"\", and an environment variable cannot begin so: name it in \"keys\" or add a \"prefix\"",
+        ),
+        (
+            &env,
+            r#"{"a-b":"v","a.b":"w"}"#,
+            "aws:/shop/db#a-b and aws:/shop/db#a.b would both become \"A_B\": name them in \"keys\"",
+        ),
+        (
+            &env,
+            r#"{"a":"v","A":"w"}"#,
+            "aws:/shop/db#A and aws:/shop/db#a would both become \"A\": name them in \"keys\"",
+        ),
     ];
     for (request, json, sentence) in table {
         let mut said = refused(request, &payload(json));
@@ -402,10 +458,7 @@ fn a_prefix_read_takes_paths_as_names_and_payloads_whole() {
         "aws:/shop/db has no key \"db.main\"; there are \"db/main\", \"smtp\""
     );
     assert_eq!(
-        refused(
-            &request(Take::All),
-            &below(&[("a/b", "1"), ("a.b", "2")])
-        ),
+        refused(&request(Take::All), &below(&[("a/b", "1"), ("a.b", "2")])),
         "aws:/shop/db#a/b and aws:/shop/db#a.b would both become \"a.b\": name them in \"keys\""
     );
 }
@@ -420,7 +473,11 @@ fn a_literal_is_no_secret_and_what_is_absent_is_nothing() {
     )
     .unwrap();
     assert_eq!(
-        (made[0].key.as_str(), text(&made[0].value).as_str(), made[0].secret),
+        (
+            made[0].key.as_str(),
+            text(&made[0].value).as_str(),
+            made[0].secret
+        ),
         ("RATIO", "1.10", false)
     );
     for take in [Take::All, keys(&[("k", "a")]), Take::Whole("k".to_owned())] {
@@ -601,7 +658,10 @@ mod files {
             let made = render(Format::Env, &entries(&[("K", value, Form::Text)]));
             match expected {
                 Some(expected) => assert_eq!(made.unwrap(), expected),
-                None => assert!(made.unwrap_err().starts_with("the value of \"K\" has characters")),
+                None => assert!(
+                    made.unwrap_err()
+                        .starts_with("the value of \"K\" has characters")
+                ),
             }
         }
     }
@@ -609,8 +669,21 @@ mod files {
     #[test]
     fn a_real_shell_reads_an_env_file() {
         let values = [
-            "plain", "", "a b", "$HOME $(id) `id`", "it's", "\"", "two\nlines\n\n", "a\\nb\\t", "# no comment", "é😀",
-            "!x;|&<>()*?[]{}^~=", "\t tab", "it's\n# two", "-n", "%s",
+            "plain",
+            "",
+            "a b",
+            "$HOME $(id) `id`",
+            "it's",
+            "\"",
+            "two\nlines\n\n",
+            "a\\nb\\t",
+            "# no comment",
+            "é😀",
+            "!x;|&<>()*?[]{}^~=",
+            "\t tab",
+            "it's\n# two",
+            "-n",
+            "%s",
         ];
         let list: BTreeMap<_, _> = values
             .iter()

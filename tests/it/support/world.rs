@@ -281,7 +281,9 @@ impl World {
             let mut present = api.get(name).await.unwrap();
             present.data["spec"]["template"] = manifest["spec"]["template"].clone();
             // A conflict means that its controller wrote the status between.
-            api.replace(name, &PostParams::default(), &present).await.ok()
+            api.replace(name, &PostParams::default(), &present)
+                .await
+                .ok()
         })
         .await;
     }
