@@ -14,7 +14,9 @@ source "$root/hack/lib.sh"
 begin
 build release
 command -v go >/dev/null || fail 'go is not installed; it builds the benchmark'
-fg env CGO_ENABLED=0 GOFLAGS='' GOWORK=off go -C "$root/hack/bench" build -o "$work/bench" . || fail 'the benchmark does not build'
+mkdir "$work/go"
+long "$work/logs/go-build" . 'lines of output' env CGO_ENABLED=0 GOFLAGS='' GOWORK=off GOTMPDIR="$work/go" \
+	go -C "$root/hack/bench" build -o "$work/bench" . || fail 'the benchmark does not build'
 say 'starting a cluster'
 start_cluster
 {

@@ -42,6 +42,11 @@ pub fn check_path_pattern(pattern: &str) -> Result<(), String> {
             "\"{pattern}\": \"**\" stands for whole segments, so nothing else is in its segment"
         ));
     }
+    if bare.ends_with('/') {
+        return Err(format!(
+            "\"{pattern}\": no path ends in \"/\"; write \"/**\" for all that is below"
+        ));
+    }
     if bare.split('/').any(|segment| matches!(segment, "." | "..")) || bare.contains("//") {
         return Err(format!(
             "\"{pattern}\": no path has \"//\", \".\" or \"..\" in it"
@@ -208,7 +213,7 @@ mod tests {
 
     #[test]
     fn patterns_that_can_match_nothing_are_refused() {
-        for pattern in ["/{ns}/**", "/a**/b", "/a//b", "/a/../b"] {
+        for pattern in ["/{ns}/**", "/a**/b", "/a//b", "/a/../b", "/a/", "/"] {
             assert!(check_path_pattern(pattern).is_err(), "{pattern}");
         }
         for pattern in ["/{namespace}/**", "**", "/a/*/b", "a*"] {

@@ -59,6 +59,7 @@ func run(parent context.Context, o options) error {
 	ctx, fail := context.WithCancelCause(parent)
 	defer fail(nil)
 
+	load := loadAverage()
 	store, err := startStore()
 	if err != nil {
 		return err
@@ -115,7 +116,7 @@ func run(parent context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	result := summarize(o, rounds, peak)
+	result := summarize(o, rounds, peak, load)
 	result.print(os.Stdout)
 	return result.write(o.out)
 }

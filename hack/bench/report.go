@@ -44,6 +44,7 @@ type result struct {
 	Namespaces int               `json:"namespaces"`
 	Pairs      int               `json:"pairs"`
 	Cores      int               `json:"cores"`
+	Load       float64           `json:"loadAverageBefore"`
 	LatencyMS  int64             `json:"storeLatencyMs"`
 	Running    map[kind]spread   `json:"podToRunning"`
 	ByPair     map[kind][]spread `json:"podToRunningByRound"`
@@ -59,12 +60,21 @@ type result struct {
 	PeakKiB    int               `json:"peakRssKiB"`
 }
 
+// loadAverage tells whether the machine was busy with something else.
+func loadAverage() float64 {
+	var load float64
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		fmt.Sscan(string(text), &load)
+	}
+	return load
+}
+
 // summarize pools the rounds of each kind; counts are of all rounds together.
-func summarize(o options, rounds []round, peak int) result {
+func summarize(o options, rounds []round, peak int, load float64) result {
 	r := result{
 		Pods: o.pods, Namespaces: o.pods, Pairs: o.pairs, Cores: runtime.NumCPU(), LatencyMS: latency.Milliseconds(),
 		Running: map[kind]spread{}, ByPair: map[kind][]spread{}, BackedOff: map[kind]int{},
-		StoreCalls: map[string]int{}, CPU: map[kind]float64{}, PeakKiB: peak,
+		StoreCalls: map[string]int{}, CPU: map[kind]float64{}, PeakKiB: peak, Load: load,
 	}
 	running := map[kind][]float64{}
 	var secret []float64
@@ -94,8 +104,8 @@ func summarize(o options, rounds []round, peak int) result {
 }
 
 func (r result) print(w io.Writer) {
-	fmt.Fprintf(w, "\n%d pods at once, each in its own namespace; %d rounds of each kind, in turns; a store that takes %d ms; %d cores\n\n",
-		r.Pods, r.Pairs, r.LatencyMS, r.Cores)
+	fmt.Fprintf(w, "\n%d pods at once, each in its own namespace; %d rounds of each kind, in turns; a store that takes %d ms;\n%d cores, load average before %.1f\n\n",
+		r.Pods, r.Pairs, r.LatencyMS, r.Cores, r.Load)
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "seconds from the pod's creation\tp50\tp90\tp99\tmax\t")
 	row := func(name string, s spread) {

@@ -206,6 +206,31 @@ fn who_asks_what_is_a_fingerprint_only_as_far_as_it_can_matter() {
 }
 
 #[test]
+fn a_statefulset_makes_pods_of_several_revisions() {
+    let of = |uid: &str, revision: &str, source: &str| Pod {
+        labels: BTreeMap::from([("controller-revision-hash".to_owned(), revision.to_owned())]),
+        ..pod(uid, "set", source)
+    };
+    let view = World::new(&[of("1", "r1", "x"), of("2", "r1", "x"), of("3", "r2", "x")]).view();
+    assert_eq!(view.makers().len(), 2);
+    let ranked = |one: &str, two: &str| {
+        World::new(&[of("1", "r1", one), of("2", "r2", two)])
+            .view()
+            .fingerprint()
+    };
+    assert_ne!(
+        ranked("x", "y"),
+        ranked("y", "x"),
+        "which revision asks which"
+    );
+    let bare = |uid: &str| Pod {
+        controller: None,
+        ..pod(uid, "", "x")
+    };
+    assert_eq!(World::new(&[bare("1"), bare("2")]).view().makers().len(), 2);
+}
+
+#[test]
 fn what_is_asked_otherwise_is_read_now() {
     let mut world = World::new(&[running(pod("1", "a", "x"))]);
     let state = world.synced(Some(0));
