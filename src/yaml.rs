@@ -213,18 +213,25 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The sentence for a word that is not among the known ones.
+/// The known word that a misspelt one is nearest to, if any is near.
 #[must_use]
-pub fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     // Clipped first: the distance takes memory by the length of both words.
     let word = clip(word);
-    let near = known
+    known
         .iter()
         .map(|known| (strsim::damerau_levenshtein(known, &word), *known))
         .filter(|(distance, known)| *distance <= 2.max(known.len() / 3))
-        .min();
-    match near {
-        Some((_, near)) => format!("unknown {what}: \"{word}\"; did you mean \"{near}\"?"),
+        .min()
+        .map(|(_, near)| near)
+}
+
+/// The sentence for a word that is not among the known ones.
+#[must_use]
+pub fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+    let word = clip(word);
+    match nearest(&word, known) {
+        Some(near) => format!("unknown {what}: \"{word}\"; did you mean \"{near}\"?"),
         None => format!("unknown {what}: \"{word}\"; known are {}", known.join(", ")),
     }
 }

@@ -134,6 +134,9 @@ pub fn parse(annotations: &BTreeMap<String, String>, labels: &BTreeMap<String, S
                 }
                 _ => {
                     complain(yaml::unknown("annotation", name, &KNOWN));
+                    // A misspelt word about all requests must not leave them to its default.
+                    refuse_all |= yaml::nearest(name, &KNOWN)
+                        .is_some_and(|near| near == ENVIRONMENT_NAME || OPTIONS.contains(&near));
                     continue;
                 }
             },

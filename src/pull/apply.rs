@@ -563,6 +563,17 @@ fn owner_failure(target: &Target, owners: &[Controller]) -> Failure {
     )
 }
 
+/// The version tokens as noted: all of them, or for very many what tells a change.
+fn versions(versions: &BTreeMap<String, String>) -> String {
+    const LONGEST: usize = 16 << 10;
+    let all = serde_json::to_string(versions).unwrap_or_default();
+    if all.len() <= LONGEST {
+        return all;
+    }
+    let digest = crate::pull::digest(versions);
+    serde_json::json!({"*": format!("{} sources, {digest}", versions.len())}).to_string()
+}
+
 fn fill<T: Managed>(object: &mut T, target: &Target, want: &Desired, change_owners: bool) {
     object.set_data(&want.data);
     object.set_type(want.secret_type);
@@ -574,11 +585,8 @@ fn fill<T: Managed>(object: &mut T, target: &Target, want: &Desired, change_owne
         .insert(OURS.0.to_owned(), OURS.1.to_owned());
     let annotations = meta.annotations.get_or_insert_default();
     annotations.insert(REQUEST.to_owned(), want.digest.clone());
+    annotations.insert(VERSIONS.to_owned(), versions(&want.versions));
     // Maps of text cannot fail to serialise.
-    annotations.insert(
-        VERSIONS.to_owned(),
-        serde_json::to_string(&want.versions).unwrap_or_default(),
-    );
     annotations.insert(
         HOLDERS.to_owned(),
         serde_json::to_string(&want.holders).unwrap_or_default(),

@@ -111,7 +111,13 @@ impl Reconciler {
                         .await
                 }
             },
-            Step::Sync(not_before) => self.sync(target, view, config, state, not_before).await,
+            Step::Sync(not_before) => match self.still_foreign(target, state).await {
+                Some(failure) => {
+                    self.failed(target, view, config, state, now, everybody(failure))
+                        .await
+                }
+                None => self.sync(target, view, config, state, not_before).await,
+            },
         }
     }
 
@@ -196,6 +202,17 @@ impl Reconciler {
             });
         }
         view.waiting().then(|| state.checked(now))
+    }
+
+    /// While an object of others stands in the way, no store is asked for what cannot be written.
+    async fn still_foreign(&self, target: &Target, state: &State) -> Option<Failure> {
+        let failed = state.failed.as_ref()?;
+        let (_, failure) = failed
+            .failures
+            .iter()
+            .find(|(_, failure)| failure.condition == Condition::NotOurs)?;
+        let found = self.objects.find(target).await.ok()??;
+        (!found.ours).then(|| failure.clone())
     }
 
     /// True if the workloads of new makers own the object already: a rollout, a next run.

@@ -622,6 +622,21 @@ fn annotations_of_others_are_none_of_ours() {
 }
 
 #[test]
+fn a_misspelt_option_refuses_the_whole_pod_and_a_misspelt_annotation_only_itself() {
+    let good = ("secret.db", "local:a");
+    for misspelt in ["identiy", "refrsh", "wiat", "enviroment-name"] {
+        let parsed = pod(&[good, (misspelt, "workload")], &[]);
+        assert_eq!(
+            (parsed.wanted.len(), parsed.problems.len()),
+            (0, 1),
+            "{misspelt}"
+        );
+    }
+    let parsed = pod(&[good, ("secret-snyc", "x")], &[]);
+    assert_eq!((parsed.wanted.len(), parsed.problems.len()), (1, 1));
+}
+
+#[test]
 fn an_option_that_is_not_built_refuses_the_whole_pod() {
     for (option, value) in [
         ("refresh", "1h"),
