@@ -30,7 +30,7 @@ show() {
 	prompt "${typed:-$*}"
 	# An installed one may be too old or too new for the cluster.
 	if [[ $1 == kubectl ]]; then set -- "$kubectl" "${@:2}"; fi
-	fg "$@"
+	fg "$@" || dump 'that failed'
 	sleep "$pace"
 }
 kubectl() { "$kubectl" "$@"; }

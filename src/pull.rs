@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 pub mod annotation;
 pub mod apply;
+pub mod asked;
 pub mod condition;
 pub mod fetch;
 pub mod index;

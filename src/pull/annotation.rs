@@ -14,6 +14,7 @@ mod one_liner;
 mod sync;
 mod words;
 
+pub use environment::NAME_LABELS;
 pub use words::{valid_data_key, valid_object_name};
 
 /// The prefix of every annotation that JASM reads.

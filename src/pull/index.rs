@@ -1,13 +1,14 @@
 //! Which pods ask for which targets. Pure: events in, changed keys out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::pull::annotation::{self, Problem};
+use crate::pull::annotation::Problem;
+use crate::pull::asked::{Asked, Parser, Said, Wish};
 use crate::pull::pod::{Controller, Pod};
-use crate::pull::request::{Request, Target};
+use crate::pull::request::Target;
 
 /// A unit of work for the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,7 +34,7 @@ pub struct Requester {
     /// The pod.
     pub pod: Arc<PodRecord>,
     /// What it asks of this target.
-    pub requests: Vec<Arc<Request>>,
+    pub wish: Arc<Wish>,
 }
 
 /// A pod that asks for something.
@@ -48,15 +49,18 @@ pub struct PodRecord {
     pub edited: Option<Instant>,
     /// It was there when JASM started, and so may be what it asks for.
     pub from_start: bool,
-    /// What its annotations say that cannot be understood.
-    pub problems: Vec<Problem>,
-    requests: BTreeMap<Target, Vec<Arc<Request>>>,
-    /// Fingerprint of what was parsed, to see an edit.
-    said: u64,
+    said: Arc<Said>,
+    asked: Arc<Asked>,
     generation: u64,
 }
 
 impl PodRecord {
+    /// What its annotations say that cannot be understood.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.asked.problems
+    }
+
     fn complainant(&self) -> Complainant {
         let uid = self
             .pod
@@ -70,8 +74,9 @@ impl PodRecord {
     }
 
     fn keys(&self) -> impl Iterator<Item = Key> + '_ {
-        let complaint = (!self.problems.is_empty()).then(|| Key::Complaint(self.complainant()));
-        self.requests
+        let complaint = (!self.problems().is_empty()).then(|| Key::Complaint(self.complainant()));
+        self.asked
+            .wishes
             .keys()
             .cloned()
             .map(Key::Target)
@@ -97,6 +102,7 @@ pub enum Event {
 /// Pods by uid, targets by the pods that ask for them.
 #[derive(Debug, Default)]
 pub struct Index {
+    parser: Parser,
     pods: HashMap<String, Arc<PodRecord>>,
     by_key: HashMap<Key, BTreeSet<String>>,
     generation: u64,
@@ -146,9 +152,9 @@ impl Index {
     pub fn requesters(&self, target: &Target) -> Vec<Requester> {
         let mut requesters: Vec<_> = self
             .records(&Key::Target(target.clone()))
-            .map(|pod| Requester {
-                requests: pod.requests.get(target).cloned().unwrap_or_default(),
-                pod,
+            .filter_map(|pod| {
+                let wish = pod.asked.wishes.get(target)?.clone();
+                Some(Requester { pod, wish })
             })
             .collect();
         requesters.sort_by(|a, b| order(&a.pod.pod).cmp(&order(&b.pod.pod)));
@@ -188,72 +194,57 @@ impl Index {
         if !pod.asks() {
             return self.remove(&pod.uid);
         }
-        let annotations = std::mem::take(&mut pod.annotations);
-        let said = fingerprint(&annotations, &pod);
+        let said = Said::by(&pod);
+        // The one copy of the text is in `said`.
+        pod.annotations.clear();
+        let generation = self.generation;
         let old = self.pods.remove(&pod.uid);
         let before: Vec<_> = old
             .as_ref()
             .map(|old| old.keys().collect())
             .unwrap_or_default();
-        let record = match old {
-            Some(old) if old.said == said => {
-                let same = old.pod == pod;
-                let record = PodRecord {
-                    demand: old.demand,
-                    edited: old.edited,
-                    from_start: old.from_start,
-                    problems: old.problems.clone(),
-                    requests: old.requests.clone(),
-                    said,
-                    generation: self.generation,
-                    pod,
-                };
-                if same {
-                    self.pods.insert(record.pod.uid.clone(), Arc::new(record));
-                    return Vec::new();
-                }
-                record
-            }
+        let record = match &old {
+            Some(old) if *old.said == said => PodRecord {
+                demand: old.demand,
+                edited: old.edited,
+                from_start: old.from_start,
+                said: old.said.clone(),
+                asked: old.asked.clone(),
+                generation,
+                pod,
+            },
             old => {
-                let parsed = annotation::parse(&annotations, &pod.labels);
-                let namespace: Arc<str> = pod.namespace.as_str().into();
-                let mut requests: BTreeMap<Target, Vec<Arc<Request>>> = BTreeMap::new();
-                for wanted in parsed.wanted {
-                    let target = Target {
-                        kind: wanted.kind,
-                        namespace: namespace.clone(),
-                        name: wanted.name.as_str().into(),
-                    };
-                    requests
-                        .entry(target)
-                        .or_default()
-                        .push(Arc::new(wanted.request));
-                }
+                let (said, asked) = self.parser.parse(said);
                 // A pod that runs when JASM starts has what it asked for, or an older JASM said why not.
                 let demand = (pod.waiting || self.synced).then_some(now);
                 PodRecord {
                     demand: old.as_ref().map_or(demand, |old| old.demand),
                     edited: old.as_ref().map(|_| now),
                     from_start: old.as_ref().map_or(!self.synced, |old| old.from_start),
-                    problems: parsed.problems,
-                    requests,
                     said,
-                    generation: self.generation,
+                    asked,
+                    generation,
                     pod,
                 }
             }
         };
+        let unchanged = old
+            .as_ref()
+            .is_some_and(|old| old.pod == record.pod && Arc::ptr_eq(&old.said, &record.said));
         let after: Vec<_> = record.keys().collect();
         for key in before.iter().filter(|key| !after.contains(key)) {
             self.unlink(key, &record.pod.uid);
         }
-        for key in &after {
+        for key in after.iter().filter(|key| !before.contains(key)) {
             self.by_key
                 .entry(key.clone())
                 .or_default()
                 .insert(record.pod.uid.clone());
         }
         self.pods.insert(record.pod.uid.clone(), Arc::new(record));
+        if unchanged {
+            return Vec::new();
+        }
         let mut changed = before;
         changed.extend(after);
         changed.sort();
@@ -284,14 +275,6 @@ impl Index {
 
 fn order(pod: &Pod) -> (&str, &str) {
     (&pod.created, &pod.name)
-}
-
-fn fingerprint(annotations: &BTreeMap<String, String>, pod: &Pod) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    annotations.hash(&mut hasher);
-    pod.labels.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

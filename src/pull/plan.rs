@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::pull::asked::Wish;
 use crate::pull::condition::{Condition, Failure, Retry, backoff};
 use crate::pull::index::Requester;
-use crate::pull::request::Request;
 
 /// A read serves pods that are seen up to this long after it began.
 pub const FRESHNESS: Duration = Duration::from_secs(5);
@@ -23,7 +23,7 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Group {
     /// What they ask.
-    pub requests: Vec<Arc<Request>>,
+    pub wish: Arc<Wish>,
     /// What made them, each with one pod to look its workload up by.
     pub makers: BTreeMap<String, Requester>,
 }
@@ -43,21 +43,20 @@ impl View {
     pub fn of(pods: Vec<Requester>) -> Self {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         for requester in &pods {
-            let mut canonical: Vec<_> = requester
-                .requests
-                .iter()
-                .map(|request| request.canonical())
-                .collect();
-            canonical.sort();
-            canonical.dedup();
-            let group = groups.entry(canonical.join("\n")).or_insert_with(|| Group {
-                requests: requester.requests.clone(),
-                makers: BTreeMap::new(),
-            });
-            group
-                .makers
-                .entry(maker(requester))
-                .or_insert_with(|| requester.clone());
+            if !groups.contains_key(&requester.wish.canonical) {
+                let wish = requester.wish.clone();
+                let group = Group {
+                    wish,
+                    makers: BTreeMap::new(),
+                };
+                groups.insert(requester.wish.canonical.clone(), group);
+            }
+            if let Some(group) = groups.get_mut(&requester.wish.canonical) {
+                group
+                    .makers
+                    .entry(maker(requester))
+                    .or_insert_with(|| requester.clone());
+            }
         }
         Self { groups, pods }
     }

@@ -179,7 +179,7 @@ impl Reconciler {
         let retained = view
             .groups
             .values()
-            .flat_map(|group| &group.requests)
+            .flat_map(|group| &group.wish.requests)
             .any(|request| request.retain);
         let guesses: BTreeSet<_> = view
             .pods
@@ -362,7 +362,7 @@ impl Reconciler {
         let requests: BTreeMap<String, Arc<Request>> = view
             .groups
             .values()
-            .flat_map(|group| &group.requests)
+            .flat_map(|group| &group.wish.requests)
             .map(|request| (request.canonical(), request.clone()))
             .collect();
         let fetches = requests.iter().map(|(canonical, request)| async {
@@ -505,7 +505,7 @@ impl Reconciler {
         let workload = self.workloads.of(first, false).await.ok();
         let problems: BTreeSet<_> = pods
             .iter()
-            .flat_map(|record| &record.problems)
+            .flat_map(|record| record.problems())
             .cloned()
             .collect();
         for problem in problems {
@@ -519,7 +519,7 @@ impl Reconciler {
             );
             let concerned: Vec<_> = pods
                 .iter()
-                .filter(|record| record.problems.contains(&problem))
+                .filter(|record| record.problems().contains(&problem))
                 .cloned()
                 .collect();
             self.reporter.failed(
@@ -611,6 +611,7 @@ fn by_workload(view: &View, makers: &Makers) -> Vec<(Workload, Revisions)> {
             let requests = revisions.entry(workload.revision).or_default();
             requests.extend(
                 group
+                    .wish
                     .requests
                     .iter()
                     .map(|request| (request.canonical(), request.clone())),

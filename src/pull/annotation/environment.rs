@@ -8,7 +8,7 @@ use crate::pull::request::{ObjectKind, Origin, Request, Take};
 use crate::yaml::{self, Fields, Node, Problem, Value};
 
 /// Labels that name the application, most specific first.
-pub(crate) const NAME_LABELS: [&str; 2] = ["app.kubernetes.io/instance", "app.kubernetes.io/name"];
+pub const NAME_LABELS: [&str; 2] = ["app.kubernetes.io/instance", "app.kubernetes.io/name"];
 
 pub(super) fn parse(
     text: &str,

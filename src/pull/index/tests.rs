@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -194,7 +196,7 @@ fn requesters_come_oldest_first_with_what_each_asks() {
     let requesters = index.requesters(&target("a"));
     let counts: Vec<_> = requesters
         .iter()
-        .map(|requester| requester.requests.len())
+        .map(|requester| requester.wish.requests.len())
         .collect();
     assert_eq!(counts, [3, 1, 1]);
     let config = Target {
@@ -318,7 +320,7 @@ fn problems_are_one_complaint_for_the_pods_of_one_maker() {
     assert_eq!(uids(&index, "a").len(), 4, "other targets go on");
     let told = index.complaining(&complainant("set"));
     assert_eq!(told.len(), 2);
-    assert_eq!(told[0].problems.len(), 1);
+    assert_eq!(told[0].problems().len(), 1);
     // The last of them that is mended takes the complaint along.
     let mended = |uid: &str| made_by(asking(uid, "a"), "set");
     assert_eq!(
