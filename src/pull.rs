@@ -17,6 +17,7 @@ pub mod reconcile;
 pub mod render;
 pub mod report;
 pub mod request;
+pub mod shares;
 pub mod watch;
 pub mod workload;
 

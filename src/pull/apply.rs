@@ -8,23 +8,25 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use jasm_providers::SecretBytes;
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::PostParams;
-use kube::core::NamespaceResourceScope;
-use kube::{Api, Client, Resource};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use kube::{Api, Client};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use zeroize::Zeroize;
 
 use crate::metrics::Metrics;
 use crate::pull::condition::{Condition, Failure};
 use crate::pull::merge::{Existing, Holders};
 use crate::pull::pod::Controller;
 use crate::pull::request::{ObjectKind, SecretType, Target};
+
+mod managed;
+mod refusal;
+
+use managed::Managed;
+pub use refusal::not_ours;
+use refusal::{CallError, owner_failure};
 
 /// Label and value by which an object is ours.
 pub const OURS: (&str, &str) = ("app.kubernetes.io/managed-by", "jasm");
@@ -101,89 +103,6 @@ impl Debug for Objects {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Objects")
     }
-}
-
-/// What the two kinds have in common. Each keeps all of its fields that are not ours.
-trait Managed:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope>
-    + Clone
-    + Debug
-    + Default
-    + Serialize
-    + DeserializeOwned
-{
-    fn is_immutable(&self) -> bool;
-    fn type_word(&self) -> Option<&str>;
-    fn set_type(&mut self, secret_type: SecretType);
-    fn data(&self) -> BTreeMap<String, SecretBytes>;
-    fn set_data(&mut self, data: &BTreeMap<String, SecretBytes>);
-    fn wipe(&mut self);
-}
-
-impl Managed for Secret {
-    fn is_immutable(&self) -> bool {
-        self.immutable == Some(true)
-    }
-    fn type_word(&self) -> Option<&str> {
-        Some(self.type_.as_deref().unwrap_or("Opaque"))
-    }
-    fn set_type(&mut self, secret_type: SecretType) {
-        self.type_ = Some(secret_type.as_str().to_owned());
-    }
-    fn data(&self) -> BTreeMap<String, SecretBytes> {
-        let data = self.data.iter().flatten();
-        data.map(|(key, value)| (key.clone(), SecretBytes::new(value.0.clone())))
-            .collect()
-    }
-    fn set_data(&mut self, data: &BTreeMap<String, SecretBytes>) {
-        self.wipe();
-        self.data = Some(
-            data.iter()
-                .map(|(key, value)| (key.clone(), ByteString(value.expose().to_vec())))
-                .collect(),
-        );
-    }
-    fn wipe(&mut self) {
-        for value in self.data.iter_mut().flat_map(BTreeMap::values_mut) {
-            value.0.zeroize();
-        }
-    }
-}
-
-impl Managed for ConfigMap {
-    fn is_immutable(&self) -> bool {
-        self.immutable == Some(true)
-    }
-    fn type_word(&self) -> Option<&str> {
-        None
-    }
-    fn set_type(&mut self, _: SecretType) {}
-    fn data(&self) -> BTreeMap<String, SecretBytes> {
-        let text = self
-            .data
-            .iter()
-            .flatten()
-            .map(|(key, value)| (key.clone(), SecretBytes::from(value.clone())));
-        let binary = self.binary_data.iter().flatten();
-        text.chain(binary.map(|(key, value)| (key.clone(), SecretBytes::new(value.0.clone()))))
-            .collect()
-    }
-    fn set_data(&mut self, data: &BTreeMap<String, SecretBytes>) {
-        let (mut text, mut binary) = (BTreeMap::new(), BTreeMap::new());
-        for (key, value) in data {
-            match std::str::from_utf8(value.expose()) {
-                Ok(value) => {
-                    text.insert(key.clone(), value.to_owned());
-                }
-                Err(_) => {
-                    binary.insert(key.clone(), ByteString(value.expose().to_vec()));
-                }
-            }
-        }
-        self.data = (!text.is_empty()).then_some(text);
-        self.binary_data = (!binary.is_empty()).then_some(binary);
-    }
-    fn wipe(&mut self) {}
 }
 
 impl Objects {
@@ -410,72 +329,6 @@ impl Objects {
     }
 }
 
-/// Why a call failed, without the server's own words: they may quote what was sent.
-#[derive(Debug)]
-enum CallError {
-    Api {
-        code: u16,
-        terminating: bool,
-        fields: Vec<String>,
-    },
-    Unreachable,
-    Late,
-}
-
-impl CallError {
-    fn failure(self, verb: &str, target: &Target) -> Failure {
-        let resource = match target.kind {
-            ObjectKind::Secret => "secrets",
-            ObjectKind::ConfigMap => "configmaps",
-        };
-        let namespace = &target.namespace;
-        match self {
-            Self::Api {
-                terminating: true, ..
-            } => Failure::new(
-                Condition::NamespaceTerminating,
-                format!("the namespace {namespace} is gone or being deleted"),
-            ),
-            Self::Api { code: 403, .. } => Failure::new(
-                Condition::WriteRefused,
-                format!(
-                    "the API server refuses to {verb} {target} (403): JASM's account lacks \"{verb}\" on {resource} \
-                     in {namespace}, or a quota or an admission policy stands against it"
-                ),
-            ),
-            Self::Api {
-                code: code @ (429 | 500..=599),
-                ..
-            } => Failure::new(
-                Condition::WriteUnavailable,
-                format!("the API server cannot {verb} {target} now ({code}); it is tried again"),
-            ),
-            Self::Api { code, fields, .. } => {
-                let fields = if fields.is_empty() {
-                    String::new()
-                } else {
-                    format!(" because of {}", fields.join(", "))
-                };
-                Failure::new(
-                    Condition::WriteRefused,
-                    format!("the API server refuses to {verb} {target} ({code}){fields}"),
-                )
-            }
-            Self::Unreachable => Failure::new(
-                Condition::WriteUnavailable,
-                format!("the API server cannot be reached to {verb} {target}; it is tried again"),
-            ),
-            Self::Late => Failure::new(
-                Condition::WriteUnavailable,
-                format!(
-                    "the API server did not {verb} {target} within {} s; it is tried again",
-                    CALL.as_secs()
-                ),
-            ),
-        }
-    }
-}
-
 fn ours(meta: &ObjectMeta) -> bool {
     meta.labels
         .as_ref()
@@ -498,19 +351,6 @@ fn check_ours(meta: &ObjectMeta, target: &Target) -> Result<(), Failure> {
         return Ok(());
     }
     Err(not_ours(target))
-}
-
-/// The failure for an object that does not carry our label.
-#[must_use]
-pub fn not_ours(target: &Target) -> Failure {
-    Failure::new(
-        Condition::NotOurs,
-        format!(
-            "{target} is there already and is not JASM's, so it is left alone: choose another name, \
-             or hand it over with the label {}={}",
-            OURS.0, OURS.1
-        ),
-    )
 }
 
 fn check_changeable<T: Managed>(
@@ -549,18 +389,6 @@ fn missing_owners(meta: &ObjectMeta, owners: &[Controller]) -> Vec<Controller> {
         .filter(|owner| !there.contains(&owner.uid.as_str()))
         .cloned()
         .collect()
-}
-
-fn owner_failure(target: &Target, owners: &[Controller]) -> Failure {
-    let names: Vec<_> = owners.iter().map(crate::pull::workload::name).collect();
-    Failure::new(
-        Condition::OwnerRefused,
-        format!(
-            "{target} is up to date, but {} could not be added as its owner: this API server demands \"delete\" on the \
-             object for that; without it the object goes when its present owner goes",
-            names.join(", ")
-        ),
-    )
 }
 
 /// The version tokens as noted: all of them, or for very many what tells a change.

@@ -10,7 +10,7 @@ use tracing::{debug, info, trace, warn};
 
 use crate::configuration::Config;
 use crate::metrics::Metrics;
-use crate::pull::apply::{self, Applied, Change, Desired, Objects};
+use crate::pull::apply::{self, Applied, Change, Desired, Found, Objects};
 use crate::pull::condition::{Condition, Failure};
 use crate::pull::fetch::{self, Fetched};
 use crate::pull::index::{Complainant, Index, Key, Requester};
@@ -19,8 +19,9 @@ use crate::pull::plan::{self, Failed, State, Step, Synced, View};
 use crate::pull::queue;
 use crate::pull::render;
 use crate::pull::report::Reporter;
-use crate::pull::request::{Request, SecretType, Target};
-use crate::pull::workload::{self, Workload, Workloads};
+use crate::pull::request::{Request, Target};
+use crate::pull::shares::{self, Makers};
+use crate::pull::workload::{self, Workloads};
 
 /// Does the work that the queue hands out.
 #[derive(Debug)]
@@ -42,9 +43,6 @@ pub struct Reconciler {
     /// What is remembered of each target.
     pub states: Mutex<HashMap<Target, State>>,
 }
-
-/// What the makers of pods turned out to be.
-type Makers = BTreeMap<String, Workload>;
 
 /// All of a target's data as read, before the object that is there has its say.
 struct Read {
@@ -163,34 +161,19 @@ impl Reconciler {
                 .failed(target, view, config, state, now, everybody(failure))
                 .await;
         }
-        // While all pods ask the same, the digest needs no owners: the GET of the object is the only one.
-        let makers = match view.groups.len() {
-            1 => Ok(Makers::new()),
-            _ => self.makers(view, true).await,
+        // What this process wrote or saw to be right needs no digest: a changed one alone is no write.
+        let right = match &state.synced {
+            Some(_) => Ok(found.digest.is_some()),
+            None => self.made_from_this(view, &found).await,
         };
-        let makers = match makers {
-            Ok(makers) => makers,
+        match right {
+            Ok(true) => {}
+            Ok(false) => return self.sync(target, view, config, state, not_before).await,
             Err(failure) => {
                 return self
                     .failed(target, view, config, state, now, everybody(failure))
                     .await;
             }
-        };
-        let retained = view
-            .groups
-            .values()
-            .flat_map(|group| &group.wish.requests)
-            .any(|request| request.retain);
-        let guesses: BTreeSet<_> = view
-            .pods
-            .iter()
-            .map(|requester| workload::guess(&requester.pod))
-            .collect();
-        let owned = retained || guesses.iter().all(|guess| found.owners.contains(guess));
-        if found.digest.as_deref() != Some(&digest(view, &makers))
-            || !(owned || state.owners_refused)
-        {
-            return self.sync(target, view, config, state, not_before).await;
         }
         if state.synced.is_none() {
             debug!(object = %target, "the object is there and was made from what is asked now");
@@ -198,10 +181,26 @@ impl Reconciler {
                 fingerprint: view.fingerprint(),
                 read: None,
                 makers: view.makers(),
-                workloads: guesses,
+                workloads: guesses(view),
             });
         }
         view.waiting().then(|| state.checked(now))
+    }
+
+    /// True if the object was made from what is asked now, for the workloads that ask.
+    async fn made_from_this(&self, view: &View, found: &Found) -> Result<bool, Failure> {
+        // While all pods ask the same, the digest needs no owners: the GET of the object is the only one.
+        let makers = match view.groups.len() {
+            1 => Makers::new(),
+            _ => self.makers(view, true).await?,
+        };
+        let mut requests = view.groups.values().flat_map(|group| &group.wish.requests);
+        let retained = requests.any(|request| request.retain);
+        let owned = retained
+            || guesses(view)
+                .iter()
+                .all(|guess| found.owners.contains(guess));
+        Ok(owned && found.digest.as_deref() == Some(&shares::digest(view, &makers)))
     }
 
     /// While an object of others stands in the way, no store is asked for what cannot be written.
@@ -379,12 +378,12 @@ impl Reconciler {
             failures: Vec::new(),
             versions: BTreeMap::new(),
             started: None,
-            digest: digest(view, &makers),
+            digest: shares::digest(view, &makers),
             owners: Vec::new(),
         };
         let retained = requests.values().any(|request| request.retain);
-        for (workload, revisions) in by_workload(view, &makers) {
-            match shares(&workload.name(), &revisions, &fetched) {
+        for (workload, revisions) in shares::by_workload(view, &makers) {
+            match shares::shares(&workload.name(), &revisions, &fetched) {
                 Ok(mut shares) => {
                     read.shares.append(&mut shares);
                     if !retained {
@@ -538,6 +537,14 @@ impl Reconciler {
     }
 }
 
+/// The workloads' names as far as they can be told without asking.
+fn guesses(view: &View) -> BTreeSet<String> {
+    view.pods
+        .iter()
+        .map(|requester| workload::guess(&requester.pod))
+        .collect()
+}
+
 /// A failure that concerns all workloads of the target.
 fn everybody(failure: Failure) -> Vec<(String, Failure)> {
     vec![(String::new(), failure)]
@@ -565,108 +572,6 @@ fn lookup_failure(requester: &Requester, error: &kube::Error) -> Failure {
             format!("the owner of {made_by} in {namespace} cannot be found now; it is tried again"),
         ),
     }
-}
-
-/// Digest of who asks what, as noted on the object. While all pods ask the same it is what they
-/// ask; else also in which order of revisions each workload asks it.
-fn digest(view: &View, makers: &Makers) -> String {
-    if view.groups.len() == 1 {
-        return crate::pull::digest(&view.groups.keys().collect::<Vec<_>>());
-    }
-    let mut asked: BTreeMap<String, BTreeSet<(i64, &str)>> = BTreeMap::new();
-    for (canonical, group) in &view.groups {
-        for workload in group.makers.keys().filter_map(|maker| makers.get(maker)) {
-            asked
-                .entry(workload.name())
-                .or_default()
-                .insert((workload.revision, canonical));
-        }
-    }
-    // Each text once, where it stands newest: a rollout that changes nothing of it changes no digest.
-    let ordered: BTreeMap<_, Vec<_>> = asked
-        .into_iter()
-        .map(|(name, asked)| {
-            let mut newest_first = Vec::new();
-            for (_, text) in asked.into_iter().rev() {
-                if !newest_first.contains(&text) {
-                    newest_first.push(text);
-                }
-            }
-            (name, newest_first)
-        })
-        .collect();
-    crate::pull::digest(&ordered)
-}
-
-/// What each revision of a workload asks, by the requests' canonical texts.
-type Revisions = BTreeMap<i64, BTreeMap<String, Arc<Request>>>;
-
-fn by_workload(view: &View, makers: &Makers) -> Vec<(Workload, Revisions)> {
-    let mut workloads: BTreeMap<String, (Workload, Revisions)> = BTreeMap::new();
-    for group in view.groups.values() {
-        for workload in group.makers.keys().filter_map(|maker| makers.get(maker)) {
-            let (_, revisions) = workloads
-                .entry(workload.name())
-                .or_insert_with(|| (workload.clone(), Revisions::new()));
-            let requests = revisions.entry(workload.revision).or_default();
-            requests.extend(
-                group
-                    .wish
-                    .requests
-                    .iter()
-                    .map(|request| (request.canonical(), request.clone())),
-            );
-        }
-    }
-    workloads.into_values().collect()
-}
-
-type FetchedRequests = BTreeMap<String, Result<(Fetched, Vec<render::Item>), Failure>>;
-
-/// The shares of one workload, all or none: half of what it asks helps none of its pods.
-fn shares(
-    workload: &str,
-    revisions: &Revisions,
-    fetched: &FetchedRequests,
-) -> Result<Vec<Share>, Failure> {
-    let mut shares = Vec::new();
-    for (revision, requests) in revisions {
-        let mut items = Vec::new();
-        let mut absent = false;
-        let mut types = BTreeSet::new();
-        for (canonical, request) in requests {
-            types.insert(request.secret_type.as_str());
-            match fetched.get(canonical) {
-                Some(Ok((fetched, made))) => {
-                    absent |= matches!(fetched.payload, render::Payload::Absent);
-                    items.extend(made.iter().map(|item| (request.file.clone(), item.clone())));
-                }
-                Some(Err(failure)) => return Err(failure.clone()),
-                None => {}
-            }
-        }
-        if types.len() > 1 {
-            let types: Vec<_> = types.into_iter().collect();
-            let message = format!(
-                "one Secret is asked for with the types {}: choose one",
-                types.join(" and ")
-            );
-            return Err(Failure::new(Condition::Conflict, message));
-        }
-        merge::check_share(&items)?;
-        let secret_type = requests
-            .values()
-            .next()
-            .map_or(SecretType::Opaque, |request| request.secret_type);
-        shares.push(Share {
-            workload: workload.to_owned(),
-            revision: *revision,
-            secret_type,
-            items,
-            absent,
-        });
-    }
-    Ok(shares)
 }
 
 /// Locks; a poisoned lock cannot be, as a panic ends the process.

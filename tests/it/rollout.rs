@@ -306,3 +306,40 @@ async fn two_workloads_share_a_target_and_both_own_it() {
 async fn two_workloads_share_a_target_where_owners_may_not_be_changed() {
     shared(world("sharedby").await, false).await;
 }
+
+#[tokio::test]
+async fn a_request_that_says_the_same_otherwise_is_no_write_and_no_read_for_every_look() {
+    let world = world("otherwise").await;
+    let jasm = world.jasm().await;
+    world.create(asks(&world, "shop", A)).await;
+    world.running("shop", 2).await;
+    world
+        .roll(&stuck(asks(
+            &world,
+            "shop",
+            &A.replace(
+                "}}",
+                "}, optional: false, retain: false, names: as-is, prefix: a}",
+            ),
+        )))
+        .await;
+    world.waiting_unscheduled("shop").await;
+    let looks = || {
+        let requests = world.requests();
+        requests
+            .iter()
+            .filter(|request| request.resource == "secrets" && request.verb == "get")
+            .count()
+    };
+    eventually("the new request is worked off", || async {
+        (looks() > 0).then_some(())
+    })
+    .await;
+    let (before, calls) = (looks(), jasm.calls().await);
+    eventually(
+        "the waiting pod's Secret is looked at twice more",
+        || async { (looks() >= before + 2).then_some(()) },
+    )
+    .await;
+    assert_eq!((jasm.calls().await, jasm.writes().await), (calls, 1.0));
+}

@@ -393,6 +393,17 @@ impl World {
         .await;
     }
 
+    /// Waits until a pod of this app is there that no node takes.
+    pub(crate) async fn waiting_unscheduled(&self, app: &str) {
+        let selector = ListParams::default().labels(&format!("app={app}"));
+        eventually(&format!("a pod of {app} finds no node"), || async {
+            let pods = self.pods().list(&selector).await.unwrap().items;
+            let unscheduled = |pod: &Pod| pod.spec.as_ref().unwrap().node_name.is_none();
+            pods.iter().any(unscheduled).then_some(())
+        })
+        .await;
+    }
+
     /// All events that JASM wrote in the test's namespace: (reason, regarding's name, note).
     pub(crate) async fn events(&self) -> Vec<(String, String, String)> {
         self.events_in(&self.namespace).await

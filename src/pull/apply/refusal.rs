@@ -1,0 +1,97 @@
+//! Why the API server did not do it, in our words: its own may quote what was sent.
+
+use super::{CALL, OURS};
+use crate::pull::condition::{Condition, Failure};
+use crate::pull::pod::Controller;
+use crate::pull::request::{ObjectKind, Target};
+
+/// Why a call failed, without the server's own words: they may quote what was sent.
+#[derive(Debug)]
+pub(super) enum CallError {
+    Api {
+        code: u16,
+        terminating: bool,
+        fields: Vec<String>,
+    },
+    Unreachable,
+    Late,
+}
+
+impl CallError {
+    pub(super) fn failure(self, verb: &str, target: &Target) -> Failure {
+        let resource = match target.kind {
+            ObjectKind::Secret => "secrets",
+            ObjectKind::ConfigMap => "configmaps",
+        };
+        let namespace = &target.namespace;
+        match self {
+            Self::Api {
+                terminating: true, ..
+            } => Failure::new(
+                Condition::NamespaceTerminating,
+                format!("the namespace {namespace} is gone or being deleted"),
+            ),
+            Self::Api { code: 403, .. } => Failure::new(
+                Condition::WriteRefused,
+                format!(
+                    "the API server refuses to {verb} {target} (403): JASM's account lacks \"{verb}\" on {resource} \
+                     in {namespace}, or a quota or an admission policy stands against it"
+                ),
+            ),
+            Self::Api {
+                code: code @ (429 | 500..=599),
+                ..
+            } => Failure::new(
+                Condition::WriteUnavailable,
+                format!("the API server cannot {verb} {target} now ({code}); it is tried again"),
+            ),
+            Self::Api { code, fields, .. } => {
+                let fields = if fields.is_empty() {
+                    String::new()
+                } else {
+                    format!(" because of {}", fields.join(", "))
+                };
+                Failure::new(
+                    Condition::WriteRefused,
+                    format!("the API server refuses to {verb} {target} ({code}){fields}"),
+                )
+            }
+            Self::Unreachable => Failure::new(
+                Condition::WriteUnavailable,
+                format!("the API server cannot be reached to {verb} {target}; it is tried again"),
+            ),
+            Self::Late => Failure::new(
+                Condition::WriteUnavailable,
+                format!(
+                    "the API server did not {verb} {target} within {} s; it is tried again",
+                    CALL.as_secs()
+                ),
+            ),
+        }
+    }
+}
+
+/// The failure for an object that does not carry our label.
+#[must_use]
+pub fn not_ours(target: &Target) -> Failure {
+    Failure::new(
+        Condition::NotOurs,
+        format!(
+            "{target} is there already and is not JASM's, so it is left alone: choose another name, \
+             or hand it over with the label {}={}",
+            OURS.0, OURS.1
+        ),
+    )
+}
+
+pub(super) fn owner_failure(target: &Target, owners: &[Controller]) -> Failure {
+    let names: Vec<_> = owners.iter().map(crate::pull::workload::name).collect();
+    Failure::new(
+        Condition::OwnerRefused,
+        format!(
+            "{target} is up to date, but {} could not be added as its owner: this API server demands \"delete\" on the \
+             object for that; without it the object goes when its present owner goes",
+            names.join(", ")
+        ),
+    )
+}
