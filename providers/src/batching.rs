@@ -53,9 +53,9 @@ impl Default for LaneOptions {
     fn default() -> Self {
         Self {
             keep: Duration::from_secs(5),
-            eager: 4,
+            eager: 8,
             max: None,
-            gather: Duration::from_millis(100),
+            gather: Duration::from_millis(25),
             timeout: Duration::from_secs(10),
         }
     }
@@ -237,8 +237,8 @@ impl Inner {
         });
     }
 
-    /// Sends what may leave; `replaces` a call that just ended.
-    fn send(self: &Arc<Self>, state: &mut State, mut replaces: bool) {
+    /// Sends what may leave; after the end of a call that is all that gathered meanwhile.
+    fn send(self: &Arc<Self>, state: &mut State, ended: bool) {
         let now = Instant::now();
         let limits = self.limits();
         if let Some(ends) = state.pause.ends(now) {
@@ -247,10 +247,8 @@ impl Inner {
             }
             return;
         }
-        while let Some(job) = state.queue.pop(now, limits, state.in_flight, replaces) {
-            if self.launch(state, job, now) {
-                replaces = false;
-            }
+        while let Some(job) = state.queue.pop(now, limits, state.in_flight, ended) {
+            self.launch(state, job, now);
         }
         // With no room left it is the end of a call that sends the next one.
         if state.in_flight.all < limits.max
@@ -290,33 +288,32 @@ impl Inner {
         }
     }
 
-    /// Starts the call. False if nobody waits for it any more.
-    fn launch(self: &Arc<Self>, state: &mut State, job: Job, now: Instant) -> bool {
+    /// Starts the call, unless nobody waits for it any more.
+    fn launch(self: &Arc<Self>, state: &mut State, job: Job, now: Instant) {
         let mut live = |want: &EntryRef| state.reads.start(want, now);
         match job {
             Job::Batch(mut wants) => {
                 wants.retain(&mut live);
                 if wants.is_empty() {
-                    return false;
+                    return;
                 }
                 state.in_flight.batches += 1;
                 tokio::spawn(read(Arc::clone(self), wants, now, true));
             }
             Job::Single(want) => {
                 if !live(&want) {
-                    return false;
+                    return;
                 }
                 tokio::spawn(read(Arc::clone(self), vec![want], now, false));
             }
             Job::List(prefix) => {
                 if !state.lists.start(&prefix, now) {
-                    return false;
+                    return;
                 }
                 tokio::spawn(list(Arc::clone(self), prefix, now));
             }
         }
         state.in_flight.all += 1;
-        true
     }
 
     /// Books the end of a call. `throttled` is the store's advice if it threw the whole call back.

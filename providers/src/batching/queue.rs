@@ -57,13 +57,13 @@ impl Queue {
         self.together.push_back((now, want));
     }
 
-    /// The next call to leave beside those under way; `replaces` one that just ended.
+    /// The next call to leave beside those under way; when one has `ended`, gathering is over.
     pub(super) fn pop(
         &mut self,
         now: Instant,
         limits: Limits,
         in_flight: InFlight,
-        replaces: bool,
+        ended: bool,
     ) -> Option<Job> {
         if in_flight.all >= limits.max {
             return None;
@@ -75,7 +75,7 @@ impl Queue {
             .filter(|since| {
                 // Where no batch can be made, nothing is gained by gathering.
                 let no_batches = limits.batch <= 1;
-                replaces
+                ended
                     || no_batches
                     || in_flight.batches < limits.eager
                     || now >= *since + limits.gather

@@ -48,7 +48,13 @@ impl Fake {
             calls: Mutex::default(),
             act: Box::new(act),
         });
-        (Lane::new(fake.clone(), LaneOptions::default()), fake)
+        // Fixed here, so that the defaults can follow what is measured.
+        let options = LaneOptions {
+            eager: 4,
+            gather: Duration::from_millis(100),
+            ..LaneOptions::default()
+        };
+        (Lane::new(fake.clone(), options), fake)
     }
 
     /// Books the call and says what to do.
