@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Measures how long pods that need a Secret from JASM take until they run, beside the same pods
-# without one, with the release build and a store that always takes 50 ms. Prints a table and writes
-# target/bench.json; no time makes it fail. Needs Rust, Go and Python, no Docker.
-# JASM_BENCH_PAIRS=N JASM_BENCH_PODS=N change its size, JASM_BINARY=FILE measures another build.
+# without one and with one that is there already: the release build, and a store that always takes
+# 50 ms. Prints a table and writes target/bench.json; no time makes it fail. Needs Rust, Go and Python,
+# no Docker.
+# JASM_BENCH_TURNS=N JASM_BENCH_PODS=N change its size, JASM_BINARY=FILE measures another build.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -26,5 +27,5 @@ start_cluster
 account
 "$kubectl" config view --raw -o json >"$work/admin.json"
 fg "$work/bench" --kubeconfig "$work/admin.json" --jasm "$jasm" --jasm-kubeconfig "$work/jasm.kubeconfig" \
-	--work "$work" --out "$root/target/bench.json" --pods "${JASM_BENCH_PODS:-100}" --pairs "${JASM_BENCH_PAIRS:-5}"
+	--work "$work" --out "$root/target/bench.json" --pods "${JASM_BENCH_PODS:-100}" --turns "${JASM_BENCH_TURNS:-5}"
 say 'written: target/bench.json'

@@ -34,17 +34,19 @@ const LAST_EVENTS: Duration = Duration::from_secs(3);
 /// # Errors
 /// One sentence for whoever started it.
 pub async fn run(origin: Origin) -> Result<(), String> {
-    let settings = origin.settings()?;
+    let (settings, text) = origin.settings()?;
     let level = telemetry::start(settings.log_level, settings.log_format)
         .map_err(|error| error.to_string())?;
     let mut signals = Signals::new()?;
     let metrics = Metrics::new();
     let listen = settings.listen;
-    let (config, follow_config) =
-        configuration::follow(origin, settings, metrics.clone(), move |log_level| {
-            level.set(log_level)
-        })
-        .await?;
+    let (config, follow_config) = configuration::follow(
+        origin,
+        (settings, text),
+        metrics.clone(),
+        move |log_level| level.set(log_level),
+    )
+    .await?;
     let kubeconfig = kube::Config::infer().await.map_err(|error| {
         format!("there is neither a kubeconfig nor a pod's own account to reach the API server with: {error}")
     })?;

@@ -53,12 +53,13 @@ impl Origin {
         })
     }
 
-    /// Reads the settings without connecting anything.
+    /// Reads the settings, and the text that they stand in, without connecting anything.
     ///
     /// # Errors
     /// One sentence with file, line and field.
-    pub fn settings(&self) -> Result<Settings, String> {
-        self.parse(self.text()?.as_deref())
+    pub fn settings(&self) -> Result<(Settings, Option<String>), String> {
+        let text = self.text()?;
+        Ok((self.parse(text.as_deref())?, text))
     }
 
     fn parse(&self, text: Option<&str>) -> Result<Settings, String> {
@@ -81,7 +82,7 @@ impl Origin {
 /// If the first one is bad; a later bad one is logged, counted, and leaves the last good in force.
 pub async fn follow(
     origin: Origin,
-    settings: Settings,
+    (settings, text): (Settings, Option<String>),
     metrics: Metrics,
     set_level: impl Fn(LogLevel) + Send + 'static,
 ) -> Result<(watch::Receiver<Arc<Config>>, impl Future<Output = ()>), String> {
@@ -94,6 +95,8 @@ pub async fn follow(
         generation: 1,
     }));
     let (changed, changes) = mpsc::channel(1);
+    // What changed between the first reading and the watch is read now.
+    let _ = changed.try_send(());
     let watcher = origin
         .file
         .as_deref()
@@ -102,7 +105,7 @@ pub async fn follow(
     let task = async move {
         // The watcher ends when it is dropped.
         let _watcher = watcher;
-        reload_on(changes, &origin, &metrics, &sender, set_level).await;
+        reload_on(changes, text, &origin, &metrics, &sender, set_level).await;
     };
     Ok((receiver, task))
 }
@@ -135,12 +138,13 @@ fn watch_file(
 
 async fn reload_on(
     mut changes: mpsc::Receiver<()>,
+    first: Option<String>,
     origin: &Origin,
     metrics: &Metrics,
     sender: &watch::Sender<Arc<Config>>,
     set_level: impl Fn(LogLevel),
 ) {
-    let mut last = origin.text().ok();
+    let mut last = Some(first);
     while changes.recv().await.is_some() {
         tokio::time::sleep(SETTLE).await;
         while changes.try_recv().is_ok() {}
@@ -191,6 +195,9 @@ fn warn_of_restart(before: &Settings, after: &Settings) {
 }
 
 fn warn_of_closed_stores(settings: &Settings) {
+    if settings.stores.is_empty() {
+        warn!("the config names no stores: no pod can get anything");
+    }
     for store in settings
         .stores
         .iter()

@@ -31,6 +31,9 @@ const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 const MOST_REMEMBERED: usize = 20_000;
 const CALL: Duration = Duration::from_secs(10);
 
+/// A namespace that is being deleted gets nothing for this long; one of that name may come again.
+const ENDING: Duration = Duration::from_secs(60);
+
 /// Whom an event concerns.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Regarding {
@@ -92,7 +95,13 @@ async fn send_all(
     mut notices: mpsc::Receiver<Notice>,
 ) {
     let mut memory = Memory::default();
+    let mut ending: HashMap<String, Instant> = HashMap::new();
     while let Some(notice) = notices.recv().await {
+        ending.retain(|_, since| since.elapsed() < ENDING);
+        if ending.contains_key(&notice.regarding.namespace) {
+            metrics.event("terminating");
+            continue;
+        }
         let Some(name) = memory.name(&notice, Instant::now()) else {
             continue;
         };
@@ -101,6 +110,10 @@ async fn send_all(
         let outcome = match timeout(CALL, api.create(&PostParams::default(), &event)).await {
             Ok(Ok(_)) => "sent",
             Ok(Err(kube::Error::Api(status))) if status.code == 409 => "known",
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 || is_terminating(&status) => {
+                ending.insert(notice.regarding.namespace.clone(), Instant::now());
+                "terminating"
+            }
             Ok(Err(kube::Error::Api(status))) => {
                 debug!(
                     code = status.code,
@@ -113,6 +126,14 @@ async fn send_all(
         };
         metrics.event(outcome);
     }
+}
+
+/// True if the API server refuses because the namespace is being deleted.
+pub(crate) fn is_terminating(status: &kube::core::Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes
+        .into_iter()
+        .any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 /// What was said and when first.

@@ -329,6 +329,17 @@ fn store(node: &Node) -> Result<Store, Problem> {
             .map(rule)
             .collect::<Result<_, _>>()?,
     };
+    if kind == Kind::File
+        && let Some(pattern) = allow
+            .iter()
+            .flat_map(|rule| &rule.paths)
+            .find(|path| path.starts_with('/'))
+    {
+        let message = format!(
+            "\"{pattern}\" matches nothing: paths of a store of kind file do not begin with \"/\""
+        );
+        return Err(fields.required("allow")?.problem(message));
+    }
     Ok(Store {
         name: name.to_owned(),
         backend,

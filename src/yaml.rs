@@ -236,10 +236,18 @@ pub fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     }
 }
 
-/// A foreign word in a message: at most 64 characters, no control characters.
+/// A foreign word in a message: at most 64 characters, none that a terminal acts on or that turns
+/// the direction of what follows.
 #[must_use]
 pub fn clip(word: &str) -> String {
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let clean = |c: char| match c {
+        '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
     if word.chars().count() <= 64 {
         return word.chars().map(clean).collect();
     }
@@ -504,6 +512,15 @@ mod tests {
             problem.message,
             "unknown field in secret-sync: \"zzzzzzzzz\"; known are provider, path"
         );
+    }
+
+    #[test]
+    fn a_foreign_word_in_a_message_is_short_and_acts_on_nothing() {
+        assert_eq!(
+            clip("a\u{202e}b\u{1b}[31m\n"),
+            "a\u{fffd}b\u{fffd}[31m\u{fffd}"
+        );
+        assert_eq!(clip(&"ä".repeat(100)).chars().count(), 64);
     }
 
     proptest::proptest! {

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -75,11 +74,6 @@ type statusError struct {
 
 func (e *statusError) Error() string {
 	return fmt.Sprintf("the API server answers %d: %.300s", e.code, e.body)
-}
-
-func isCode(err error, code int) bool {
-	var status *statusError
-	return errors.As(err, &status) && status.code == code
 }
 
 func (a *api) request(ctx context.Context, client *http.Client, method, path string, body any) (*http.Response, error) {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -22,7 +23,7 @@ const (
 
 type options struct {
 	kubeconfig, jasm, jasmKubeconfig, work, out string
-	pods, pairs                                 int
+	pods, turns                                 int
 }
 
 // The death signal of a child is tied to the thread that starts it, which is the main thread here.
@@ -36,7 +37,7 @@ func main() {
 	flag.StringVar(&o.work, "work", "", "a folder for its config and log")
 	flag.StringVar(&o.out, "out", "", "where the result goes, as JSON")
 	flag.IntVar(&o.pods, "pods", 100, "pods of a round, each in a namespace of its own")
-	flag.IntVar(&o.pairs, "pairs", 5, "rounds without and with Secrets")
+	flag.IntVar(&o.turns, "turns", 5, "rounds of each kind")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -52,8 +53,8 @@ func main() {
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
 
 func run(parent context.Context, o options) error {
-	if o.pods < 1 || o.pairs < 1 {
-		return errors.New("pods and pairs must be 1 at least")
+	if o.pods < 1 || o.turns < 1 {
+		return errors.New("pods and turns must be 1 at least")
 	}
 	// What fails in the background ends everything.
 	ctx, fail := context.WithCancelCause(parent)
@@ -87,30 +88,27 @@ func run(parent context.Context, o options) error {
 	if err := b.watch(ctx, fail); err != nil {
 		return err
 	}
-	say("a small round of both kinds first, which does not count")
-	few := namespaces[:min(10, len(namespaces))]
-	for _, kind := range []kind{without, with} {
-		if _, err := b.round(ctx, kind, few); err != nil {
+	say("a small round of each kind first, which does not count")
+	for _, kind := range kinds {
+		if _, err := b.round(ctx, kind, namespaces[:min(10, len(namespaces))]); err != nil {
 			return cause(ctx, err)
 		}
 	}
 	var rounds []round
-	for pair := range o.pairs {
-		kinds := [...]kind{without, with}
-		if pair%2 == 1 {
-			// What drifts during a run must not always help the same side.
-			kinds = [...]kind{with, without}
-		}
-		both := map[kind]round{}
-		for _, kind := range kinds {
-			round, err := b.round(ctx, kind, namespaces)
+	for turn := range o.turns {
+		said := make([]string, len(kinds))
+		for i := range kinds {
+			// Each kind is first, second and last in turn: what drifts must not always help the same.
+			at := (turn + i) % len(kinds)
+			round, err := b.round(ctx, kinds[at], namespaces)
 			if err != nil {
 				return cause(ctx, err)
 			}
 			rounds = append(rounds, round)
-			both[kind] = round
+			spread := spreadOf(round.running)
+			said[at] = fmt.Sprintf("%.2f/%.2f s %s", spread.P50, spread.P99, kinds[at])
 		}
-		say("pair %d of %d: %s", pair+1, o.pairs, compare(both[without], both[with]))
+		say("turn %d of %d, p50/p99: %s", turn+1, o.turns, strings.Join(said, ", "))
 	}
 	peak, err := jasm.peak()
 	if err != nil {

@@ -34,15 +34,10 @@ func spreadOf(values []float64) spread {
 	return spread{P50: at(0.5), P90: at(0.9), P99: at(0.99), Max: at(1), Count: len(sorted)}
 }
 
-func compare(without, with round) string {
-	a, b := spreadOf(without.running), spreadOf(with.running)
-	return fmt.Sprintf("p50/p99 %.2f/%.2f s without, %.2f/%.2f s with a Secret", a.P50, a.P99, b.P50, b.P99)
-}
-
 type result struct {
 	Pods       int               `json:"pods"`
 	Namespaces int               `json:"namespaces"`
-	Pairs      int               `json:"pairs"`
+	Turns      int               `json:"turns"`
 	Cores      int               `json:"cores"`
 	Load       float64           `json:"loadAverageBefore"`
 	LatencyMS  int64             `json:"storeLatencyMs"`
@@ -72,7 +67,7 @@ func loadAverage() float64 {
 // summarize pools the rounds of each kind; counts are of all rounds together.
 func summarize(o options, rounds []round, peak int, load float64) result {
 	r := result{
-		Pods: o.pods, Namespaces: o.pods, Pairs: o.pairs, Cores: runtime.NumCPU(), LatencyMS: latency.Milliseconds(),
+		Pods: o.pods, Namespaces: o.pods, Turns: o.turns, Cores: runtime.NumCPU(), LatencyMS: latency.Milliseconds(),
 		Running: map[kind]spread{}, ByPair: map[kind][]spread{}, BackedOff: map[kind]int{},
 		StoreCalls: map[string]int{}, CPU: map[kind]float64{}, PeakKiB: peak, Load: load,
 	}
@@ -105,26 +100,27 @@ func summarize(o options, rounds []round, peak int, load float64) result {
 
 func (r result) print(w io.Writer) {
 	fmt.Fprintf(w, "\n%d pods at once, each in its own namespace; %d rounds of each kind, in turns; a store that takes %d ms;\n%d cores, load average before %.1f\n\n",
-		r.Pods, r.Pairs, r.LatencyMS, r.Cores, r.Load)
+		r.Pods, r.Turns, r.LatencyMS, r.Cores, r.Load)
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "seconds from the pod's creation\tp50\tp90\tp99\tmax\t")
 	row := func(name string, s spread) {
 		fmt.Fprintf(table, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t\n", name, s.P50, s.P90, s.P99, s.Max)
 	}
-	row("to Running, without a Secret", r.Running[without])
-	row("to Running, with a Secret", r.Running[with])
-	row("to the Secret", r.Secret)
+	for _, kind := range kinds {
+		row("to Running, "+string(kind), r.Running[kind])
+	}
+	row("to the Secret from JASM", r.Secret)
 	table.Flush()
-	perRound := func(count int) float64 { return float64(count) / float64(r.Pairs) }
+	perRound := func(count int) float64 { return float64(count) / float64(r.Turns) }
 	operations := make([]string, 0, len(r.StoreCalls))
 	for operation, count := range r.StoreCalls {
 		operations = append(operations, fmt.Sprintf("%s %.1f", operation, perRound(count)))
 	}
 	slices.Sort(operations)
 	fmt.Fprintf(w, "\nfor %d Secrets: %.1f calls of the store (%s; %d at once at most), %.1f writes of objects, %.1f events, %.2f s of CPU\n",
-		r.Pods, perRound(r.Counted), strings.Join(operations, ", "), r.MostCalls, perRound(r.Writes), perRound(r.Events), r.CPU[with]/float64(r.Pairs))
+		r.Pods, perRound(r.Counted), strings.Join(operations, ", "), r.MostCalls, perRound(r.Writes), perRound(r.Events), r.CPU[with]/float64(r.Turns))
 	fmt.Fprintf(w, "peak memory of JASM: %.1f MiB; pods that found no Secret at first: %d of %d; watches that began again: %d\n",
-		float64(r.PeakKiB)/1024, r.BackedOff[with], r.Pods*r.Pairs, r.Restarts)
+		float64(r.PeakKiB)/1024, r.BackedOff[with], r.Pods*r.Turns, r.Restarts)
 }
 
 func (r result) write(file string) error {

@@ -15,6 +15,7 @@ use kube::{Api, Client};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::events::is_terminating;
 use crate::metrics::Metrics;
 use crate::pull::condition::{Condition, Failure};
 use crate::pull::merge::{Existing, Holders};
@@ -61,6 +62,17 @@ pub struct Desired {
     pub owners: Vec<Controller>,
 }
 
+/// How a write goes about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// The object is probably there, so that asking comes before writing.
+    pub expected: bool,
+    /// Owners may be added.
+    pub change_owners: bool,
+    /// The digest is noted even where nothing else changes.
+    pub note_digest: bool,
+}
+
 /// What a write did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -88,8 +100,8 @@ pub struct Found {
     pub ours: bool,
     /// Digest of what was asked for when it was written.
     pub digest: Option<String>,
-    /// `Kind/name` of its owners.
-    pub owners: Vec<String>,
+    /// Uids of its owners by `Kind/name`.
+    pub owners: BTreeMap<String, String>,
 }
 
 /// Reads and writes objects of both kinds.
@@ -136,39 +148,26 @@ impl Objects {
         let owners = meta.owner_references.iter().flatten();
         Ok(Some(Found {
             ours: ours(meta),
-            digest: meta
-                .annotations
-                .as_ref()
-                .and_then(|annotations| annotations.get(REQUEST))
-                .cloned(),
+            digest: digest(meta).cloned(),
             owners: owners
-                .map(|owner| format!("{}/{}", owner.kind, owner.name))
+                .map(|owner| (owner_name(owner), owner.uid.clone()))
                 .collect(),
         }))
     }
 
     /// Makes the object what `desired` says, given what is there.
     ///
-    /// `expected` means that the object is probably there, so that asking comes before writing.
-    ///
     /// # Errors
     /// `NotOwned`, `WriteFailed`, or what `desired` says; the object is then as it was.
     pub async fn apply(
         &self,
         target: &Target,
-        expected: bool,
-        change_owners: bool,
+        how: Manner,
         desired: impl FnMut(Option<&Existing>) -> Result<Desired, Failure>,
     ) -> Result<Applied, Failure> {
         match target.kind {
-            ObjectKind::Secret => {
-                self.write::<Secret>(target, expected, change_owners, desired)
-                    .await
-            }
-            ObjectKind::ConfigMap => {
-                self.write::<ConfigMap>(target, expected, change_owners, desired)
-                    .await
-            }
+            ObjectKind::Secret => self.write::<Secret>(target, how, desired).await,
+            ObjectKind::ConfigMap => self.write::<ConfigMap>(target, how, desired).await,
         }
     }
 
@@ -185,12 +184,11 @@ impl Objects {
     async fn write<T: Managed>(
         &self,
         target: &Target,
-        expected: bool,
-        mut change_owners: bool,
+        how: Manner,
         mut desired: impl FnMut(Option<&Existing>) -> Result<Desired, Failure>,
     ) -> Result<Applied, Failure> {
         let api = self.api::<T>(target);
-        let mut ask_first = expected;
+        let (mut ask_first, mut change_owners) = (how.expected, how.change_owners);
         let mut owners_refused = None;
         for _ in 0..CONTESTS {
             if !ask_first {
@@ -222,21 +220,31 @@ impl Objects {
                 continue;
             };
             check_ours(object.meta(), target)?;
+            let meta = object.meta();
             let existing = Existing {
                 data: object.data(),
-                holders: holders(object.meta()),
+                holders: holders(meta),
+                owners: meta
+                    .owner_references
+                    .iter()
+                    .flatten()
+                    .map(owner_name)
+                    .collect(),
             };
             let want = desired(Some(&existing))?;
             let owners = missing_owners(object.meta(), &want.owners);
-            if owners.is_empty() || !change_owners {
-                // A changed digest or version token alone is no write: a rollout would rewrite what it leaves as it is.
-                if existing.data == want.data && existing.holders == want.holders {
-                    object.wipe();
-                    return Ok(Applied {
-                        change: Change::Unchanged,
-                        owners_refused,
-                    });
-                }
+            let same = existing.data == want.data
+                && existing.holders == want.holders
+                && (owners.is_empty() || !change_owners);
+            // A changed version token alone is no write, nor is a changed request that makes the same,
+            // until it is the only one: then it is noted, so that a restart need not read.
+            let noted = !how.note_digest || digest(object.meta()) == Some(&want.digest);
+            if same && noted {
+                object.wipe();
+                return Ok(Applied {
+                    change: Change::Unchanged,
+                    owners_refused,
+                });
             }
             check_changeable(&object, target, &existing, &want)?;
             fill(&mut object, target, &want, change_owners);
@@ -252,7 +260,11 @@ impl Objects {
                 Ok(mut updated) => {
                     updated.wipe();
                     return Ok(Applied {
-                        change: Change::Updated,
+                        change: if same {
+                            Change::Unchanged
+                        } else {
+                            Change::Updated
+                        },
                         owners_refused,
                     });
                 }
@@ -293,10 +305,8 @@ impl Objects {
                     .as_ref()
                     .map(|details| details.causes.as_slice())
                     .unwrap_or_default();
-                let terminating = causes
-                    .iter()
-                    .any(|cause| cause.reason == "NamespaceTerminating")
-                    || (status.code == 404 && verb == "create");
+                let terminating =
+                    is_terminating(&status) || (status.code == 404 && verb == "create");
                 let fields = causes
                     .iter()
                     .map(|cause| cause.field.clone())
@@ -327,6 +337,14 @@ impl Objects {
         }
         result
     }
+}
+
+fn owner_name(owner: &OwnerReference) -> String {
+    format!("{}/{}", owner.kind, owner.name)
+}
+
+fn digest(meta: &ObjectMeta) -> Option<&String> {
+    meta.annotations.as_ref()?.get(REQUEST)
 }
 
 fn ours(meta: &ObjectMeta) -> bool {

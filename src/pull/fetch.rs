@@ -6,7 +6,7 @@ use jasm_providers::{Entry, EntryRef, ErrorKind, Prefix};
 use tokio::time::Instant;
 
 use crate::policy;
-use crate::pull::condition::{Condition, Failure};
+use crate::pull::condition::{Condition, Failure, Retry};
 use crate::pull::render::Payload;
 use crate::pull::request::{ObjectKind, Origin, Request};
 use crate::stores::{Store, Stores};
@@ -147,10 +147,7 @@ impl Bound {
                     }
                 }
                 Err((error, _)) => {
-                    return Err(Failure::new(
-                        Condition::Fetch(error.kind),
-                        format!("{}: {error}", self.label),
-                    ));
+                    return Err(self.failed(&error));
                 }
             },
             What::Prefix(store, prefix) => {
@@ -169,6 +166,17 @@ impl Bound {
             What::Entry(store, _) | What::Prefix(store, _) => store.settings.configs,
             What::Literal(_) => true,
         }
+    }
+
+    /// The store's error with what follows from it.
+    fn failed(&self, error: &jasm_providers::Error) -> Failure {
+        let condition = Condition::Fetch(error.kind);
+        let next = match condition.row().retry {
+            Retry::OnChange => "",
+            Retry::WhileWaiting => "; it is read again while a pod waits",
+            Retry::Backoff(_) => "; it is read again",
+        };
+        Failure::new(condition, format!("{}: {error}{next}", self.label))
     }
 
     async fn entry(
@@ -193,9 +201,7 @@ impl Bound {
         not_before: Instant,
     ) -> Result<Fetched, Failure> {
         let label = &self.label;
-        let failed = |error: &jasm_providers::Error| {
-            Failure::new(Condition::Fetch(error.kind), format!("{label}: {error}"))
-        };
+        let failed = |error: &jasm_providers::Error| self.failed(error);
         let outcome = store.lane.list(prefix, not_before).await;
         let listed = outcome.result.as_ref().map_err(failed)?;
         // Everything is checked before the first value is asked for or used.

@@ -9,6 +9,7 @@ use crate::pull::annotation::Problem;
 use crate::pull::asked::{Asked, Parser, Said, Wish};
 use crate::pull::pod::{Controller, Pod};
 use crate::pull::request::Target;
+use crate::pull::workload;
 
 /// A unit of work for the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -167,6 +168,15 @@ impl Index {
         let mut pods: Vec<_> = self.records(&Key::Complaint(complainant.clone())).collect();
         pods.sort_by(|a, b| order(&a.pod).cmp(&order(&b.pod)));
         pods
+    }
+
+    /// True if some pod of the workload (`Deployment/shop`, as far as a name can be told without
+    /// asking) asks for anything at all.
+    #[must_use]
+    pub fn asks_anything(&self, namespace: &str, workload: &str) -> bool {
+        self.pods
+            .values()
+            .any(|record| record.pod.namespace == namespace && workload::guess(record) == workload)
     }
 
     /// Every key that some pod asks for.

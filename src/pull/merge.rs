@@ -46,15 +46,28 @@ pub struct Existing {
     pub data: BTreeMap<String, SecretBytes>,
     /// Its holders as noted on it.
     pub holders: Holders,
+    /// Names of its owners.
+    pub owners: BTreeSet<String>,
 }
 
 /// Workloads whose part could not be made this time: what they have stays as it is.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Frozen {
     /// Their names.
     pub workloads: BTreeSet<String>,
     /// The files that they render into.
     pub files: BTreeSet<String>,
+}
+
+/// Workloads that hold keys and own the object, but have no pod that asks for it now: a single
+/// replica that is replaced, a scale to zero, a CronJob between two runs.
+#[must_use]
+pub fn absent(existing: &Existing, shares: &[Share]) -> BTreeSet<String> {
+    let here = |workload: &String| shares.iter().any(|share| share.workload == *workload);
+    let held = existing.holders.values();
+    held.filter(|workload| existing.owners.contains(*workload) && !here(workload))
+        .cloned()
+        .collect()
 }
 
 /// What the object shall be.

@@ -154,8 +154,8 @@ pub struct Synced {
     pub read: Option<Instant>,
     /// Makers whose workloads own the object.
     pub makers: BTreeSet<String>,
-    /// Names of these workloads.
-    pub workloads: BTreeSet<String>,
+    /// Uids of these workloads.
+    pub owners: BTreeSet<String>,
 }
 
 /// A failure.

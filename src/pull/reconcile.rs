@@ -10,7 +10,7 @@ use tracing::{debug, info, trace, warn};
 
 use crate::configuration::Config;
 use crate::metrics::Metrics;
-use crate::pull::apply::{self, Applied, Change, Desired, Found, Objects};
+use crate::pull::apply::{self, Applied, Change, Desired, Found, Manner, Objects};
 use crate::pull::condition::{Condition, Failure};
 use crate::pull::fetch::{self, Fetched};
 use crate::pull::index::{Complainant, Index, Key, Requester};
@@ -21,7 +21,7 @@ use crate::pull::render;
 use crate::pull::report::Reporter;
 use crate::pull::request::{Request, Target};
 use crate::pull::shares::{self, Makers};
-use crate::pull::workload::{self, Workloads};
+use crate::pull::workload::{self, Lookup, Workloads};
 
 /// Does the work that the queue hands out.
 #[derive(Debug)]
@@ -53,6 +53,8 @@ struct Read {
     started: Option<Instant>,
     digest: String,
     owners: Vec<crate::pull::pod::Controller>,
+    /// Uids of the workloads that were served.
+    workloads: BTreeSet<String>,
 }
 
 impl Reconciler {
@@ -181,7 +183,7 @@ impl Reconciler {
                 fingerprint: view.fingerprint(),
                 read: None,
                 makers: view.makers(),
-                workloads: guesses(view),
+                owners: found.owners.into_values().collect(),
             });
         }
         view.waiting().then(|| state.checked(now))
@@ -192,14 +194,14 @@ impl Reconciler {
         // While all pods ask the same, the digest needs no owners: the GET of the object is the only one.
         let makers = match view.groups.len() {
             1 => Makers::new(),
-            _ => self.makers(view, true).await?,
+            _ => self.all_makers(view, Lookup::Ranked).await?,
         };
         let mut requests = view.groups.values().flat_map(|group| &group.wish.requests);
         let retained = requests.any(|request| request.retain);
         let owned = retained
             || guesses(view)
                 .iter()
-                .all(|guess| found.owners.contains(guess));
+                .all(|guess| found.owners.contains_key(guess));
         Ok(owned && found.digest.as_deref() == Some(&shares::digest(view, &makers)))
     }
 
@@ -216,7 +218,7 @@ impl Reconciler {
 
     /// True if the workloads of new makers own the object already: a rollout, a next run.
     async fn owned_already(&self, view: &View, state: &mut State) -> bool {
-        let Ok(makers) = self.makers(view, false).await else {
+        let Ok(makers) = self.all_makers(view, Lookup::Fresh).await else {
             return false;
         };
         let Some(synced) = &mut state.synced else {
@@ -224,27 +226,45 @@ impl Reconciler {
         };
         let owned = makers
             .values()
-            .all(|workload| synced.workloads.contains(&workload.name()));
+            .all(|workload| synced.owners.contains(&workload.owner.uid));
         if owned {
             synced.makers.extend(view.makers());
         }
         owned
     }
 
-    /// The workload of every maker; `ranked` also tells which revision of it each made.
-    async fn makers(&self, view: &View, ranked: bool) -> Result<Makers, Failure> {
+    /// The workload of every maker that can be told, and who cannot be told why.
+    async fn makers(&self, view: &View, lookup: Lookup) -> (Makers, Vec<(String, Failure)>) {
         let pods: BTreeMap<_, _> = view
             .groups
             .values()
             .flat_map(|group| &group.makers)
             .collect();
         let lookups = pods.into_iter().map(|(maker, requester)| async move {
-            let workload = self.workloads.of(&requester.pod, ranked).await;
-            workload
+            let found = self.workloads.of(&requester.pod, lookup).await;
+            found
                 .map(|workload| (maker.clone(), workload))
-                .map_err(|error| lookup_failure(requester, &error))
+                .map_err(|failure| (workload::guess(&requester.pod), failure))
         });
-        join_all(lookups).await.into_iter().collect()
+        let (mut makers, mut failures) = (Makers::new(), Vec::new());
+        for found in join_all(lookups).await {
+            match found {
+                Ok((maker, workload)) => {
+                    makers.insert(maker, workload);
+                }
+                Err(failure) => failures.push(failure),
+            }
+        }
+        (makers, failures)
+    }
+
+    /// The same where one that cannot be told spoils the answer.
+    async fn all_makers(&self, view: &View, lookup: Lookup) -> Result<Makers, Failure> {
+        let (makers, failures) = self.makers(view, lookup).await;
+        match failures.into_iter().next() {
+            None => Ok(makers),
+            Some((_, failure)) => Err(failure),
+        }
     }
 
     /// Reads everything and writes the object.
@@ -275,12 +295,25 @@ impl Reconciler {
             || state.failed.is_some()
             || !read.frozen.workloads.is_empty()
             || view.pods.iter().any(|requester| requester.pod.from_start);
+        let how = Manner {
+            expected,
+            change_owners: !state.owners_refused,
+            note_digest: view.groups.len() == 1,
+        };
         let mut conflicts = Vec::new();
         let applied = self
             .objects
-            .apply(target, expected, !state.owners_refused, |existing| {
-                let merged =
-                    merge::merge(target.kind, read.shares.clone(), &read.frozen, existing)?;
+            .apply(target, how, |existing| {
+                let mut frozen = read.frozen.clone();
+                let absent = existing.map(|existing| merge::absent(existing, &read.shares));
+                for workload in absent.into_iter().flatten() {
+                    // Between two pods of it a workload holds what it held; one that asks for
+                    // something else now has let go.
+                    if !lock(&self.index).asks_anything(&target.namespace, &workload) {
+                        frozen.workloads.insert(workload);
+                    }
+                }
+                let merged = merge::merge(target.kind, read.shares.clone(), &frozen, existing)?;
                 conflicts = merged.conflicts;
                 Ok(Desired {
                     data: merged.data,
@@ -316,16 +349,16 @@ impl Reconciler {
         let recovered = state.failed.take().is_some();
         self.reporter
             .synced(target, view, applied.change, recovered, &read.versions);
-        state.check = None;
+        // An object that vanishes again and again is made again and again, but ever more slowly.
+        let vanished = applied.change == Change::Created && state.synced.is_some();
+        if !vanished {
+            state.check = None;
+        }
         state.synced = Some(Synced {
             fingerprint: view.fingerprint(),
             read: read.started.or(Some(began)),
             makers: view.makers(),
-            workloads: read
-                .shares
-                .iter()
-                .map(|share| share.workload.clone())
-                .collect(),
+            owners: read.workloads,
         });
         // What changed while this ran is seen now: the queue holds a key back, it forgets none.
         view.waiting().then(|| state.checked(Instant::now()))
@@ -368,24 +401,35 @@ impl Reconciler {
             let result = self.one(target, request, config, not_before).await;
             (canonical.clone(), result)
         });
-        let (makers, fetched) =
-            tokio::join!(self.makers(view, view.groups.len() > 1), join_all(fetches));
-        let makers = makers?;
+        let lookup = match view.groups.len() {
+            1 => Lookup::Fresh,
+            _ => Lookup::Ranked,
+        };
+        let ((makers, unknown), fetched) =
+            tokio::join!(self.makers(view, lookup), join_all(fetches));
         let fetched: BTreeMap<_, _> = fetched.into_iter().collect();
         let mut read = Read {
             shares: Vec::new(),
-            frozen: Frozen::default(),
-            failures: Vec::new(),
+            frozen: Frozen {
+                workloads: unknown
+                    .iter()
+                    .map(|(workload, _)| workload.clone())
+                    .collect(),
+                files: BTreeSet::new(),
+            },
+            failures: unknown,
             versions: BTreeMap::new(),
             started: None,
             digest: shares::digest(view, &makers),
             owners: Vec::new(),
+            workloads: BTreeSet::new(),
         };
         let retained = requests.values().any(|request| request.retain);
         for (workload, revisions) in shares::by_workload(view, &makers) {
             match shares::shares(&workload.name(), &revisions, &fetched) {
                 Ok(mut shares) => {
                     read.shares.append(&mut shares);
+                    read.workloads.insert(workload.owner.uid.clone());
                     if !retained {
                         read.owners.push(workload.owner.clone());
                     }
@@ -472,7 +516,8 @@ impl Reconciler {
     /// Tells the waiting pods of each workload that fails, and the workload itself.
     async fn report(&self, target: &Target, view: &View, failures: &[(String, Failure)]) {
         // Whom to tell is worth a try; that it is told to the pods at least is worth more.
-        let makers = self.makers(view, false).await.unwrap_or_default();
+        let makers = self.makers(view, Lookup::Known).await.0;
+        let what = format!("{} {}", target.kind.as_str(), target.name);
         for (workload, failure) in failures {
             let concerned = |requester: &&Requester| {
                 workload.is_empty()
@@ -490,7 +535,7 @@ impl Reconciler {
                 .values()
                 .filter(|maker| workload.is_empty() || maker.name() == *workload);
             self.reporter
-                .failed(&target.namespace, &pods, owners, failure);
+                .failed(&target.namespace, &what, &pods, owners, failure);
         }
     }
 
@@ -501,7 +546,7 @@ impl Reconciler {
         if !self.config.borrow().settings.serves(&complainant.namespace) {
             return;
         }
-        let workload = self.workloads.of(first, false).await.ok();
+        let workload = self.workloads.of(first, Lookup::Known).await.ok();
         let problems: BTreeSet<_> = pods
             .iter()
             .flat_map(|record| record.problems())
@@ -523,6 +568,7 @@ impl Reconciler {
                 .collect();
             self.reporter.failed(
                 &complainant.namespace,
+                "",
                 &concerned,
                 workload.as_ref(),
                 &failure,
@@ -548,30 +594,6 @@ fn guesses(view: &View) -> BTreeSet<String> {
 /// A failure that concerns all workloads of the target.
 fn everybody(failure: Failure) -> Vec<(String, Failure)> {
     vec![(String::new(), failure)]
-}
-
-fn lookup_failure(requester: &Requester, error: &kube::Error) -> Failure {
-    let made_by = requester
-        .pod
-        .pod
-        .controller
-        .as_ref()
-        .map(workload::name)
-        .unwrap_or_default();
-    let namespace = &requester.pod.pod.namespace;
-    match error {
-        kube::Error::Api(status) if status.code == 403 => Failure::new(
-            Condition::WriteRefused,
-            format!(
-                "the API server does not let JASM look at {made_by} in {namespace} to find the owner: its account \
-                 lacks \"get\" on replicasets, jobs or controllerrevisions"
-            ),
-        ),
-        _ => Failure::new(
-            Condition::WriteUnavailable,
-            format!("the owner of {made_by} in {namespace} cannot be found now; it is tried again"),
-        ),
-    }
 }
 
 /// Locks; a poisoned lock cannot be, as a panic ends the process.

@@ -1,7 +1,7 @@
 //! Who is told what: events for waiting pods and their workloads.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::events::{Notice, Publisher, Regarding};
 use crate::pull::apply::Change;
@@ -17,21 +17,34 @@ const TOLD: usize = 10;
 /// A success names at most this many sources.
 const NAMED: usize = 5;
 
+/// Beyond this many lasting problems the memory of who was told starts afresh.
+const REMEMBERED: usize = 10_000;
+
 /// Turns outcomes into events.
 #[derive(Debug)]
-pub struct Reporter(Publisher);
+pub struct Reporter {
+    publisher: Publisher,
+    /// Which pods were told of a problem, by namespace and sentence, so that ten stay ten while
+    /// more of them come.
+    told: Mutex<HashMap<(String, String), BTreeSet<String>>>,
+}
 
 impl Reporter {
     /// Says it through this publisher.
     #[must_use]
     pub fn new(publisher: Publisher) -> Self {
-        Self(publisher)
+        Self {
+            publisher,
+            told: Mutex::default(),
+        }
     }
 
-    /// A problem: to the oldest waiting pods and to the workloads.
+    /// A problem: to ten waiting pods, the oldest first, and to the workloads. `what` names the
+    /// object where the sentence does not.
     pub fn failed<'a>(
         &self,
         namespace: &str,
+        what: &str,
         pods: &[Arc<PodRecord>],
         workloads: impl IntoIterator<Item = &'a Workload>,
         failure: &Failure,
@@ -40,29 +53,58 @@ impl Reporter {
         if row.audience == Audience::Nobody {
             return;
         }
-        let waiting = pods
-            .iter()
-            .filter(|record| record.pod.waiting)
-            .take(TOLD)
-            .map(|record| of_pod(&record.pod));
-        let mut told: Vec<_> = waiting
+        let note = if what.is_empty() || failure.message.starts_with(what) {
+            failure.message.clone()
+        } else {
+            format!("{what}: {}", failure.message)
+        };
+        let chosen = self.chosen(namespace, &note, pods);
+        let mut told: Vec<_> = chosen
+            .map(|record| of_pod(&record.pod))
             .chain(
                 workloads
                     .into_iter()
                     .map(|workload| of_owner(namespace, &workload.owner)),
             )
             .collect();
-        // A bare pod is its own workload.
-        let mut seen = std::collections::HashSet::new();
+        // A bare pod is its own workload, and makers may share theirs.
+        let mut seen = HashSet::new();
         told.retain(|regarding| seen.insert(regarding.uid.clone()));
         for regarding in told {
-            self.0.say(Notice {
+            self.publisher.say(Notice {
                 regarding,
                 warning: true,
                 reason: row.reason,
-                note: failure.message.clone(),
+                note: note.clone(),
             });
         }
+    }
+
+    /// Those who were told already and still wait, filled up with the oldest others.
+    fn chosen<'p>(
+        &self,
+        namespace: &str,
+        note: &str,
+        pods: &'p [Arc<PodRecord>],
+    ) -> impl Iterator<Item = &'p Arc<PodRecord>> + use<'p> {
+        let waiting: Vec<_> = pods.iter().filter(|record| record.pod.waiting).collect();
+        let mut memory = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if memory.len() >= REMEMBERED {
+            memory.clear();
+        }
+        let told = memory
+            .entry((namespace.to_owned(), note.to_owned()))
+            .or_default();
+        told.retain(|uid| waiting.iter().any(|record| record.pod.uid == *uid));
+        for record in &waiting {
+            if told.len() < TOLD {
+                told.insert(record.pod.uid.clone());
+            }
+        }
+        let told = told.clone();
+        waiting
+            .into_iter()
+            .filter(move |record| told.contains(&record.pod.uid))
     }
 
     /// A success that changed something or ended a failure: to the oldest waiting pod, or else to
@@ -96,7 +138,7 @@ impl Reporter {
         } else {
             format!(" from {}", sources.join(", "))
         };
-        self.0.say(Notice {
+        self.publisher.say(Notice {
             regarding: of_pod(&requester.pod.pod),
             warning: false,
             reason: Reason::synced(target.kind),

@@ -21,8 +21,8 @@ use crate::pull::pod::Pod;
 
 /// The server ends a watch after this long; a random part keeps watches of replicas apart.
 const WATCH_SECONDS: u64 = 290;
-/// Silence beyond the server's own end means that the connection is dead.
-const GRACE: Duration = Duration::from_secs(15);
+/// A bookmark comes about once a minute; silence for longer means that the connection is dead.
+const SILENCE: Duration = Duration::from_secs(150);
 /// One page is the largest piece of a list in memory: about 2 MB of JSON.
 const PAGE: u32 = 250;
 /// Longer than any pod that etcd takes.
@@ -227,12 +227,12 @@ impl Watch {
                 );
             }
         };
+        self.metrics.watch_in_sync(true);
         let mut stream = std::pin::pin!(stream);
         let mut line = Vec::with_capacity(16 << 10);
-        let patience = Duration::from_secs(WATCH_SECONDS) + GRACE;
         loop {
             line.clear();
-            match timeout(patience, read_line(&mut stream, &mut line)).await {
+            match timeout(SILENCE, read_line(&mut stream, &mut line)).await {
                 Ok(Ok(0)) => return End::Closed,
                 Ok(Ok(_)) => {}
                 Ok(Err(_)) => return End::Closed,

@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use kube::Client;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
+use crate::pull::condition::{Condition, Failure};
 use crate::pull::index::PodRecord;
 use crate::pull::pod::Controller;
 
@@ -14,7 +17,10 @@ use crate::pull::pod::Controller;
 const METADATA_ONLY: &str =
     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
-/// Owners do not change; beyond this many the cache starts afresh.
+/// One lookup; a connection may be dead without anybody having said so.
+const CALL: Duration = Duration::from_secs(15);
+
+/// Beyond this many the cache starts afresh.
 const CACHED: usize = 10_000;
 
 const REVISIONS: [&str; 2] = [
@@ -105,6 +111,18 @@ struct ControllerRevision {
     revision: i64,
 }
 
+/// How much has to be known of a workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// Who it was when last asked: good enough for who is told.
+    Known,
+    /// Who it is now: a ReplicaSet that was orphaned has a new owner after its adoption, and an
+    /// object that a dead owner owns is collected.
+    Fresh,
+    /// That, and which revision made the pod: a rollback gives an old ReplicaSet a new number.
+    Ranked,
+}
+
 /// Looks workloads up and remembers them.
 #[derive(Debug)]
 pub struct Workloads {
@@ -130,12 +148,11 @@ impl Workloads {
         }
     }
 
-    /// The pod's workload. With `ranked` also which revision the pod is of, asked afresh: a
-    /// rollback gives an old ReplicaSet a new number.
+    /// The pod's workload.
     ///
     /// # Errors
     /// If the API server does not tell; not found means that the pod is about to go too.
-    pub async fn of(&self, record: &PodRecord, ranked: bool) -> Result<Workload, kube::Error> {
+    pub async fn of(&self, record: &PodRecord, lookup: Lookup) -> Result<Workload, Failure> {
         let namespace = &record.pod.namespace;
         let Some(controller) = &record.pod.controller else {
             let owner = Controller {
@@ -147,48 +164,44 @@ impl Workloads {
             return Ok(Workload { owner, revision: 0 });
         };
         let group = controller.api_version.split('/').next().unwrap_or_default();
-        let (resource, hops) = match (group, controller.kind.as_str()) {
-            ("apps", "ReplicaSet") => ("replicasets", true),
-            ("batch", "Job") => ("jobs", true),
-            ("apps", "StatefulSet" | "DaemonSet") => ("controllerrevisions", false),
-            _ => {
+        let resource = match (group, controller.kind.as_str()) {
+            ("apps", "ReplicaSet") => "replicasets",
+            ("batch", "Job") => "jobs",
+            (group, kind) => {
+                let revision = match (group, kind, record.pod.revision_hash()) {
+                    ("apps", "StatefulSet" | "DaemonSet", Some(hash))
+                        if lookup == Lookup::Ranked =>
+                    {
+                        self.controller_revision(namespace, controller, hash)
+                            .await?
+                    }
+                    _ => 0,
+                };
                 return Ok(Workload {
                     owner: controller.clone(),
-                    revision: 0,
+                    revision,
                 });
             }
         };
-        if !hops {
-            let revision = match record.pod.revision_hash() {
-                Some(hash) if ranked => {
-                    self.controller_revision(namespace, controller, hash)
-                        .await?
-                }
-                _ => 0,
-            };
-            return Ok(Workload {
-                owner: controller.clone(),
-                revision,
-            });
-        }
-        if !ranked && let Some(owner) = self.cached(&controller.uid) {
+        if lookup == Lookup::Known
+            && let Some(owner) = self.cached(&controller.uid)
+        {
             return Ok(Workload { owner, revision: 0 });
         }
         let path = format!(
             "/apis/{}/namespaces/{namespace}/{resource}/{}",
             controller.api_version, controller.name
         );
-        let made: Made = self.get(&path, METADATA_ONLY).await?;
+        let made: Made = self
+            .get(&path, METADATA_ONLY, namespace, controller)
+            .await?;
         let revision = REVISIONS
             .iter()
             .find_map(|annotation| made.metadata.annotations.get(*annotation)?.parse().ok())
             .or_else(|| created(made.metadata.creation_timestamp.as_deref()))
             .unwrap_or(0);
-        let top = made
-            .metadata
-            .owner_references
-            .into_iter()
-            .find(|owner| owner.controller);
+        let mut owners = made.metadata.owner_references.into_iter();
+        let top = owners.find(|owner| owner.controller);
         let owner = top.map_or_else(|| controller.clone(), |owner| owner.reference);
         self.remember(&controller.uid, &owner);
         Ok(Workload { owner, revision })
@@ -199,23 +212,48 @@ impl Workloads {
         namespace: &str,
         controller: &Controller,
         hash: &str,
-    ) -> Result<i64, kube::Error> {
+    ) -> Result<i64, Failure> {
         // A StatefulSet's label has the revision's whole name, a DaemonSet's only its end.
         let name = match controller.kind.as_str() {
             "DaemonSet" => format!("{}-{hash}", controller.name),
             _ => hash.to_owned(),
         };
         let path = format!("/apis/apps/v1/namespaces/{namespace}/controllerrevisions/{name}");
-        let revision: ControllerRevision = self.get(&path, "application/json").await?;
+        let revision: ControllerRevision = self
+            .get(&path, "application/json", namespace, controller)
+            .await?;
         Ok(revision.revision)
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str, accept: &str) -> Result<T, kube::Error> {
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        accept: &str,
+        namespace: &str,
+        controller: &Controller,
+    ) -> Result<T, Failure> {
+        let made_by = name(controller);
+        let later = || {
+            let message = format!(
+                "the owner of {made_by} in {namespace} cannot be found now; it is tried again"
+            );
+            Failure::new(Condition::WriteUnavailable, message)
+        };
         let request = http::Request::get(path)
             .header(http::header::ACCEPT, accept)
             .body(Vec::new())
-            .map_err(kube::Error::HttpError)?;
-        self.client.0.request(request).await
+            .map_err(|_| later())?;
+        match timeout(CALL, self.client.0.request(request)).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(kube::Error::Api(status))) if status.code == 403 => Err(Failure::new(
+                Condition::WriteRefused,
+                format!(
+                    "the API server does not let JASM look at {made_by} in {namespace} to find the owner: \
+                     its account lacks \"get\" on replicasets, jobs or controllerrevisions"
+                ),
+            )),
+            Ok(Err(_)) | Err(_) => Err(later()),
+        }
     }
 
     fn cached(&self, uid: &str) -> Option<Controller> {

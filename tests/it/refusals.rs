@@ -291,3 +291,28 @@ async fn a_pods_other_targets_go_on() {
     assert!(note.contains("did you mean \"path\"?"), "{note}");
     assert!(world.data("bad").await.is_none());
 }
+
+#[tokio::test]
+async fn ten_of_a_hundred_replicas_are_told_and_their_deployment() {
+    let world = World::new("ten").await;
+    let _jasm = world.jasm().await;
+    let bad = "{provider: local, pth: a, secretName: bad}";
+    world
+        .create(
+            template(&[("secret-sync", bad)])
+                .unschedulable()
+                .deployment("shop", 100),
+        )
+        .await;
+    eventually("the Deployment and ten pods are told", || async {
+        let events = world.events().await;
+        (events.len() >= 11 && events.iter().any(|(_, name, _)| name == "shop")).then_some(())
+    })
+    .await;
+    let all = kube::api::ListParams::default();
+    eventually("all pods are there", || async {
+        (world.pods().list_metadata(&all).await.unwrap().items.len() == 100).then_some(())
+    })
+    .await;
+    assert_eq!(world.events().await.len(), 11);
+}

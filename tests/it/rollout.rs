@@ -39,22 +39,31 @@ const A_WITHOUT_PASSWORD: &str =
 const PASSWORD_FROM_B: &str = "[{provider: local, path: NS/a, secretName: db, keys: {user: user}}, \
     {provider: local, path: NS/b, secretName: db, keys: {password: password}}]";
 
-/// Waits until what is asked now was worked off: the newest pod is known and nothing is due.
-async fn settled(world: &World, jasm: &crate::support::controller::Controller, writes: f64) {
+/// Waits until nothing is under way after at least this many changes of content; what is asked may
+/// have been noted anew once more.
+async fn settled(jasm: &crate::support::controller::Controller, changes: usize) {
     eventually(
-        &format!("{writes} writes and nothing under way"),
+        &format!("{changes} changes and nothing under way"),
         || async {
-            let now = jasm.writes().await;
+            let written = jasm
+                .lines()
+                .iter()
+                .filter(|line| line["message"] == "written")
+                .count();
             assert!(
-                now <= writes,
-                "{now} writes where {writes} were expected: {:?}",
-                jasm.log_text()
+                written <= changes,
+                "{written} changes where {changes} were expected"
             );
-            (now == writes && jasm.metric("jasm_queue_running", &[]).await == 0.0).then_some(())
+            (written == changes && jasm.metric("jasm_queue_running", &[]).await == 0.0)
+                .then_some(())
         },
     )
     .await;
-    let _ = world;
+    let writes = jasm.writes().await;
+    assert!(
+        writes <= changes as f64 + 1.0,
+        "{writes} writes for {changes} changes of content"
+    );
 }
 
 #[tokio::test]
@@ -119,7 +128,7 @@ async fn an_old_pod_that_is_evicted_in_mid_rollout_does_not_flip_a_key_back() {
     world
         .expect("db", &[("user", "a"), ("password", "b")])
         .await;
-    settled(&world, &jasm, 2.0).await;
+    settled(&jasm, 2).await;
 
     let pods = world
         .pods()
@@ -161,7 +170,7 @@ async fn an_old_pod_that_is_evicted_in_mid_rollout_does_not_flip_a_key_back() {
             .then_some(())
     })
     .await;
-    settled(&world, &jasm, 2.0).await;
+    settled(&jasm, 2).await;
     world
         .expect("db", &[("user", "a"), ("password", "b")])
         .await;
@@ -204,7 +213,7 @@ async fn a_stateful_set_with_a_partition_serves_both_revisions() {
     world
         .expect("db", &[("user", "a"), ("password", "b")])
         .await;
-    settled(&world, &jasm, 2.0).await;
+    settled(&jasm, 2).await;
     world.running("shop", 2).await;
     world
         .pods()
@@ -212,7 +221,7 @@ async fn a_stateful_set_with_a_partition_serves_both_revisions() {
         .await
         .unwrap();
     world.running("shop", 2).await;
-    settled(&world, &jasm, 2.0).await;
+    settled(&jasm, 2).await;
     world
         .expect("db", &[("user", "a"), ("password", "b")])
         .await;
@@ -342,4 +351,94 @@ async fn a_request_that_says_the_same_otherwise_is_no_write_and_no_read_for_ever
     )
     .await;
     assert_eq!((jasm.calls().await, jasm.writes().await), (calls, 1.0));
+}
+
+#[tokio::test]
+async fn a_workload_keeps_its_keys_while_its_only_pod_is_replaced() {
+    let world = world("replaced").await;
+    world
+        .set_rules(|rules| rules[1]["verbs"] = json!(["create", "get", "update", "delete"]))
+        .await;
+    let jasm = world.jasm().await;
+    let annotated = |text: &str| {
+        template(&[("secret-sync", &text.replace("NS", &world.namespace))]).secret_volume("db")
+    };
+    let holder = annotated(A).stateful_set("holder", 1);
+    world.create(holder.clone()).await;
+    world.running("holder", 1).await;
+    let other =
+        "{provider: local, path: NS/b, secretName: db, keys: {password: password, name: user}}";
+    world.create(annotated(other).deployment("other", 1)).await;
+    let content = [("user", "a"), ("password", "a"), ("name", "b")];
+    world.expect("db", &content).await;
+    world.running("other", 1).await;
+
+    world.scale(&holder, 0).await;
+    world.running("holder", 0).await;
+    let reads = jasm.calls().await;
+    let theirs = kube::api::ListParams::default().labels("app=other");
+    eventually("a new pod of the other workload causes a read", || async {
+        let background = DeleteParams::default();
+        world
+            .pods()
+            .delete_collection(&background, &theirs)
+            .await
+            .unwrap();
+        world.running("other", 1).await;
+        (jasm.calls().await > reads).then_some(())
+    })
+    .await;
+    settled(&jasm, 2).await;
+    world.expect("db", &content).await;
+    world.scale(&holder, 1).await;
+    world.running("holder", 1).await;
+    settled(&jasm, 2).await;
+    world.expect("db", &content).await;
+    assert_eq!(jasm.terminate().await, 0);
+}
+
+#[tokio::test]
+async fn a_replica_set_that_is_adopted_anew_gives_its_secret_a_living_owner() {
+    let world = world("adopted").await;
+    world
+        .set_rules(|rules| rules[1]["verbs"] = json!(["create", "get", "update", "delete"]))
+        .await;
+    let _jasm = world.jasm().await;
+    let shop = asks(&world, "shop", A);
+    world.create(shop.clone()).await;
+    world.running("shop", 2).await;
+    let dead = world
+        .secrets()
+        .get("db")
+        .await
+        .unwrap()
+        .metadata
+        .owner_references
+        .unwrap()[0]
+        .uid
+        .clone();
+    world.orphan(&shop).await;
+    world.create(shop.clone()).await;
+    world.rolled_out(&shop, 2).await;
+    world.scale(&shop, 3).await;
+    let theirs = kube::api::ListParams::default().labels("app=shop");
+    let owner = eventually(
+        "pods that start later give the Secret a new owner",
+        || async {
+            world.running("shop", 3).await;
+            let background = DeleteParams::default();
+            world
+                .pods()
+                .delete_collection(&background, &theirs)
+                .await
+                .unwrap();
+            let secret = world.secrets().get_opt("db").await.unwrap()?;
+            Some(secret.metadata.owner_references?[0].uid.clone())
+        },
+    )
+    .await;
+    assert_ne!(owner, dead);
+    let deployment = world.get(&shop).await;
+    assert_eq!(deployment.metadata.uid.as_deref(), Some(owner.as_str()));
+    world.running("shop", 3).await;
 }

@@ -54,7 +54,6 @@ async fn every_fault_is_told_and_leaves_the_last_good_object() {
             Answer::Error(400, "ResourceNotFoundException", "no"),
             "ResourceNotFoundException",
         ),
-        ("hangs", Answer::Hang, "in time"),
         (
             "cut",
             Answer::Truncated("marker-of-a-value".to_owned()),
@@ -101,6 +100,38 @@ async fn every_fault_is_told_and_leaves_the_last_good_object() {
     store.set("throttled", Answer::Value(r#"{"user":"new"}"#.to_owned()));
     world.expect("broken", &[("user", "new")]).await;
     world.expect("throttled", &[("user", "new")]).await;
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_in_time_is_told_and_leaves_the_last_good_object() {
+    let (world, store) = world("slow").await;
+    store.set("db", Answer::Value(r#"{"user":"good"}"#.to_owned()));
+    let _jasm = world.jasm().await;
+    let pod = template(&[("secret-sync", &annotation("db", "db"))])
+        .unschedulable()
+        .pod("shop");
+    world.create(pod.clone()).await;
+    world.expect("db", &[("user", "good")]).await;
+    store.set("db", Answer::Hang);
+    let text = format!("{}optional: true\n", annotation("db", "db"));
+    let edited = template(&[("secret-sync", &text)])
+        .unschedulable()
+        .pod("shop");
+    world
+        .patch(
+            &pod,
+            serde_json::json!({"metadata": {"annotations": edited["metadata"]["annotations"]}}),
+        )
+        .await;
+    let note = world.event("FetchFailed", "shop").await;
+    assert!(
+        note.contains("Secret db: cloud:db") && note.contains("in time"),
+        "{note}"
+    );
+    world.expect("db", &[("user", "good")]).await;
+    // A hang ends when the store is well again.
+    store.set("db", Answer::Value(r#"{"user":"new"}"#.to_owned()));
+    world.expect("db", &[("user", "new")]).await;
 }
 
 #[tokio::test]

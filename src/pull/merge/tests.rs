@@ -60,6 +60,7 @@ fn there(merged: &Merged) -> Existing {
     Existing {
         data: merged.data.clone(),
         holders: merged.holders.clone(),
+        owners: BTreeSet::new(),
     }
 }
 

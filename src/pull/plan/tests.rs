@@ -87,7 +87,7 @@ impl World {
                 fingerprint: view.fingerprint(),
                 read: read.map(|after| self.at(after)),
                 makers: view.makers(),
-                workloads: BTreeSet::new(),
+                owners: BTreeSet::new(),
             }),
             ..State::default()
         }

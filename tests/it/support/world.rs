@@ -309,6 +309,27 @@ impl World {
             .unwrap();
     }
 
+    /// Deletes an object and leaves what it made.
+    pub(crate) async fn orphan(&self, manifest: &Value) {
+        let api = self.dynamic(&self.namespace, manifest);
+        let name = manifest["metadata"]["name"].as_str().unwrap();
+        api.delete(name, &kube::api::DeleteParams::orphan())
+            .await
+            .unwrap();
+        eventually("the object is gone", || async {
+            api.get_opt(name).await.unwrap().is_none().then_some(())
+        })
+        .await;
+    }
+
+    /// An object as it is.
+    pub(crate) async fn get(&self, manifest: &Value) -> DynamicObject {
+        let api = self.dynamic(&self.namespace, manifest);
+        api.get(manifest["metadata"]["name"].as_str().unwrap())
+            .await
+            .unwrap()
+    }
+
     pub(crate) fn secrets(&self) -> Api<Secret> {
         Api::namespaced(self.admin.clone(), &self.namespace)
     }
