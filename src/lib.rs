@@ -17,15 +17,17 @@
 //! ```
 //!
 //! - [`pull::watch`] reads the API server's stream and keeps a pod's few fields ([`pull::pod`]).
-//! - [`pull::index`] parses annotations ([`pull::annotation`]) into requests ([`pull::request`])
-//!   and knows which pods ask for which target. A target is the object to produce; all work is
-//!   keyed by it, so that a hundred replicas are one piece of work.
+//! - [`pull::index`] has annotations parsed into requests ([`pull::annotation`], [`pull::request`]),
+//!   once for all pods that say the same ([`pull::asked`]), and knows which pods ask for which
+//!   target. A target is the object to produce; all work is keyed by it, so that a hundred replicas
+//!   are one piece of work.
 //! - [`pull::queue`] runs a target at once or at a time, never twice at once.
 //! - [`pull::reconcile`] does one run. [`pull::plan`] decides what is due (nothing, a look, a read);
 //!   [`pull::fetch`] settles store, path and right ([`policy`]) and reads through the store's
 //!   [`Lane`](jasm_providers::Lane); [`pull::workload`] finds the owner meanwhile.
-//! - [`pull::render`] turns payloads into keys, [`pull::merge`] what all pods ask into one object,
-//!   [`pull::apply`] writes it without ever touching what is not ours.
+//! - [`pull::render`] turns payloads into keys, [`pull::shares`] sorts them by workload and revision,
+//!   [`pull::merge`] makes one object of what all pods ask, [`pull::apply`] writes it without ever
+//!   touching what is not ours.
 //! - [`pull::condition`] is the table of everything that can go wrong: reason, retry, audience.
 //!   [`pull::report`] and [`events`] tell it.
 //!
@@ -33,8 +35,8 @@
 //! good of it in force, [`stores`] are the stores it names, [`app`] wires all parts, [`server`],
 //! [`metrics`] and [`telemetry`] show how they do.
 //!
-//! Pure, without I/O: `annotation`, `index`, `plan`, `merge`, `render`, `request`, `condition`,
-//! `policy`, `settings`, `yaml`. Only `watch`, `apply`, `workload` and `events` speak to the API server.
+//! Pure, without I/O: `annotation`, `asked`, `index`, `plan`, `shares`, `merge`, `render`, `request`,
+//! `condition`, `policy`, `settings`, `yaml`. Only `watch`, `apply`, `workload` and `events` speak to the API server.
 
 pub mod app;
 pub mod args;
