@@ -553,10 +553,6 @@ impl Reconciler {
             .cloned()
             .collect();
         for problem in problems {
-            warn!(
-                namespace = %complainant.namespace, pod = first.pod.name, annotation = problem.annotation,
-                "{}", problem.message
-            );
             let failure = Failure::new(
                 Condition::AnnotationInvalid,
                 format!("{}: {}", problem.annotation, problem.message),
@@ -566,13 +562,19 @@ impl Reconciler {
                 .filter(|record| record.problems().contains(&problem))
                 .cloned()
                 .collect();
-            self.reporter.failed(
+            let news = self.reporter.failed(
                 &complainant.namespace,
                 "",
                 &concerned,
                 workload.as_ref(),
                 &failure,
             );
+            if news {
+                warn!(
+                    namespace = %complainant.namespace, pod = first.pod.name, annotation = problem.annotation,
+                    "{}", problem.message
+                );
+            }
         }
         if pods.iter().any(|record| record.pod.waiting) {
             self.queue.at(

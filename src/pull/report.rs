@@ -24,8 +24,8 @@ const REMEMBERED: usize = 10_000;
 #[derive(Debug)]
 pub struct Reporter {
     publisher: Publisher,
-    /// Which pods were told of a problem, by namespace and sentence, so that ten stay ten while
-    /// more of them come.
+    /// Which pods were told of a problem, by what made them and the sentence, so that ten stay
+    /// ten while more of them come.
     told: Mutex<HashMap<(String, String), BTreeSet<String>>>,
 }
 
@@ -40,7 +40,7 @@ impl Reporter {
     }
 
     /// A problem: to ten waiting pods, the oldest first, and to the workloads. `what` names the
-    /// object where the sentence does not.
+    /// object where the sentence does not. True if none of these pods was told before.
     pub fn failed<'a>(
         &self,
         namespace: &str,
@@ -48,18 +48,19 @@ impl Reporter {
         pods: &[Arc<PodRecord>],
         workloads: impl IntoIterator<Item = &'a Workload>,
         failure: &Failure,
-    ) {
+    ) -> bool {
         let row = failure.condition.row();
         if row.audience == Audience::Nobody {
-            return;
+            return true;
         }
         let note = if what.is_empty() || failure.message.starts_with(what) {
             failure.message.clone()
         } else {
             format!("{what}: {}", failure.message)
         };
-        let chosen = self.chosen(namespace, &note, pods);
+        let (chosen, first) = self.chosen(namespace, &note, pods);
         let mut told: Vec<_> = chosen
+            .into_iter()
             .map(|record| of_pod(&record.pod))
             .chain(
                 workloads
@@ -78,6 +79,7 @@ impl Reporter {
                 note: note.clone(),
             });
         }
+        first
     }
 
     /// Those who were told already and still wait, filled up with the oldest others.
@@ -86,25 +88,31 @@ impl Reporter {
         namespace: &str,
         note: &str,
         pods: &'p [Arc<PodRecord>],
-    ) -> impl Iterator<Item = &'p Arc<PodRecord>> + use<'p> {
+    ) -> (Vec<&'p Arc<PodRecord>>, bool) {
         let waiting: Vec<_> = pods.iter().filter(|record| record.pod.waiting).collect();
         let mut memory = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.len() >= REMEMBERED {
             memory.clear();
         }
+        // Two workloads may have the same to complain about; an object is named in its note.
+        let controller = pods
+            .first()
+            .and_then(|record| record.pod.controller.as_ref());
+        let maker = controller.map_or("", |controller| &controller.uid);
         let told = memory
-            .entry((namespace.to_owned(), note.to_owned()))
+            .entry((format!("{namespace}/{maker}"), note.to_owned()))
             .or_default();
         told.retain(|uid| waiting.iter().any(|record| record.pod.uid == *uid));
+        let first = told.is_empty();
         for record in &waiting {
             if told.len() < TOLD {
                 told.insert(record.pod.uid.clone());
             }
         }
-        let told = told.clone();
-        waiting
+        let chosen = waiting
             .into_iter()
-            .filter(move |record| told.contains(&record.pod.uid))
+            .filter(|record| told.contains(&record.pod.uid));
+        (chosen.collect(), first)
     }
 
     /// A success that changed something or ended a failure: to the oldest waiting pod, or else to

@@ -309,10 +309,12 @@ async fn read_line<R: AsyncBufRead + Unpin>(
     }
 }
 
-/// 0.1 s after an ordinary end, then 1 s doubling to 30 s, with a random quarter more.
+/// Nothing after an ordinary end, 0.1 s after the first failure, then 1 s doubling to 30 s; each
+/// with a random quarter more.
 fn pause(failures: u32) -> Duration {
     let base = match failures {
-        0 | 1 => Duration::from_millis(100),
+        0 => Duration::ZERO,
+        1 => Duration::from_millis(100),
         more => Duration::from_secs(1 << (more - 2).min(5)).min(Duration::from_secs(30)),
     };
     base.mul_f64(1.0 + fastrand::f64() / 4.0)
