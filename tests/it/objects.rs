@@ -152,10 +152,11 @@ async fn a_namespace_that_is_being_deleted_gets_no_event_and_one_count() {
     let store = FakeAws::start().await;
     store.set("db", Answer::Value(r#"{"user":"app"}"#.to_owned()));
     // Long enough for the namespace to be deleted while the store is asked.
-    store.latency(std::time::Duration::from_secs(1));
+    store.latency(std::time::Duration::from_secs(3));
     world
         .config(&World::aws_store("cloud", &store.endpoint))
         .await;
+    world.be_patient_with_stores();
     let jasm = world.jasm().await;
     let text = "provider: cloud\npath: db\nsecretName: db\n";
     world

@@ -124,10 +124,11 @@ async fn sigterm_finishes_what_is_under_way_and_exits_with_zero() {
     let world = World::new("sigterm").await;
     let store = FakeAws::start().await;
     store.set("db", Answer::Value(r#"{"user":"app"}"#.to_owned()));
-    store.latency(Duration::from_secs(1));
+    store.latency(Duration::from_secs(4));
     world
         .config(&World::aws_store("cloud", &store.endpoint))
         .await;
+    world.be_patient_with_stores();
     let jasm = world.jasm().await;
     let text = "provider: cloud\npath: db\nsecretName: db\n";
     world

@@ -137,6 +137,7 @@ async fn a_store_that_does_not_answer_in_time_is_told_and_leaves_the_last_good_o
 #[tokio::test]
 async fn a_store_that_hangs_delays_nobody_else() {
     let (world, store) = world("hang").await;
+    world.be_patient_with_stores();
     let jasm = world.jasm().await;
     for number in 0..50 {
         let name = format!("h{number}");
@@ -166,14 +167,13 @@ async fn a_store_that_hangs_delays_nobody_else() {
         )
         .await;
     world.pod_runs("shop").await;
-    let quick = jasm
-        .metric("jasm_pod_to_object_seconds_bucket", &["le=\"2.0\""])
+    let ended = jasm
+        .metric("jasm_provider_calls_total", &["store=\"cloud\""])
         .await;
     assert_eq!(
-        quick, 1.0,
-        "the other store's object came within 2 s while the first hung"
+        ended, 0.0,
+        "the pod runs while every call to the other store still hangs"
     );
-    assert_eq!(jasm.terminate().await, 0);
 }
 
 #[tokio::test]

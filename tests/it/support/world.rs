@@ -177,6 +177,13 @@ impl World {
         std::fs::write(self.config_file(), text).unwrap();
     }
 
+    /// Lets stores take as long as they do.
+    pub(crate) fn be_patient_with_stores(&self) {
+        let text = std::fs::read_to_string(self.config_file()).unwrap();
+        let patient = text.replace("storeTimeout: 3s", "storeTimeout: 2m");
+        std::fs::write(self.config_file(), patient).unwrap();
+    }
+
     /// A store of kind aws-secretsmanager at an endpoint, for [`config`](Self::config).
     pub(crate) fn aws_store(name: &str, endpoint: &str) -> String {
         format!(
