@@ -4,8 +4,6 @@
 //! no anchors, aliases, tags or merge keys, bounded depth: what an author did not mean to say is
 //! refused, not guessed.
 
-use std::fmt;
-
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
 /// Deeper nesting than this is no configuration that a person wrote.
@@ -397,12 +395,6 @@ fn plain_node(anchor: usize, tagged: bool, span: Span) -> Result<(), Problem> {
         return Err(at(span.start, "YAML tags (\"!name\") are not allowed here"));
     }
     Ok(())
-}
-
-impl fmt::Display for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.raw())
-    }
 }
 
 #[cfg(test)]
