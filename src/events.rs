@@ -62,9 +62,16 @@ pub struct Notice {
     pub note: String,
 }
 
+#[derive(Debug)]
+enum Message {
+    Say(Notice),
+    /// What was said of these uids is over: the next time it is news again.
+    Over(Vec<String>),
+}
+
 /// Sends notices without making anybody wait.
 #[derive(Debug, Clone)]
-pub struct Publisher(mpsc::Sender<Notice>, Metrics);
+pub struct Publisher(mpsc::Sender<Message>, Metrics);
 
 impl Publisher {
     /// The publisher and the task that sends for it, which ends when all publishers are gone.
@@ -82,9 +89,15 @@ impl Publisher {
 
     /// Says it, unless it was said within the last half hour.
     pub fn say(&self, notice: Notice) {
-        if self.0.try_send(notice).is_err() {
+        if self.0.try_send(Message::Say(notice)).is_err() {
             self.1.event("dropped");
         }
+    }
+
+    /// The problems of these uids are over; if they come again they are said again.
+    pub fn over(&self, uids: Vec<String>) {
+        // Lost at worst: the same problem is then said again after half an hour only.
+        let _ = self.0.try_send(Message::Over(uids));
     }
 }
 
@@ -92,11 +105,18 @@ async fn send_all(
     client: Client,
     instance: String,
     metrics: Metrics,
-    mut notices: mpsc::Receiver<Notice>,
+    mut messages: mpsc::Receiver<Message>,
 ) {
     let mut memory = Memory::default();
     let mut ending: HashMap<String, Instant> = HashMap::new();
-    while let Some(notice) = notices.recv().await {
+    while let Some(message) = messages.recv().await {
+        let notice = match message {
+            Message::Say(notice) => notice,
+            Message::Over(uids) => {
+                memory.over(&uids);
+                continue;
+            }
+        };
         ending.retain(|_, since| since.elapsed() < ENDING);
         if ending.contains_key(&notice.regarding.namespace) {
             metrics.event("terminating");
@@ -136,11 +156,28 @@ pub(crate) fn is_terminating(status: &kube::core::Status) -> bool {
         .any(|cause| cause.reason == "NamespaceTerminating")
 }
 
-/// What was said and when first.
+/// What was said: of whom, when first, and how often anew.
 #[derive(Debug, Default)]
-struct Memory(HashMap<[u8; 16], (Instant, u64)>);
+struct Memory(HashMap<[u8; 16], Said>);
+
+#[derive(Debug)]
+struct Said {
+    uid: String,
+    since: Instant,
+    /// Half hours of it that were said.
+    rounds: u64,
+    /// Times that it was said at all; a part of the event's name.
+    count: u64,
+    over: bool,
+}
 
 impl Memory {
+    fn over(&mut self, uids: &[String]) {
+        for said in self.0.values_mut().filter(|said| uids.contains(&said.uid)) {
+            said.over = true;
+        }
+    }
+
     /// The event's name, or nothing if that was said already.
     fn name(&mut self, notice: &Notice, now: Instant) -> Option<String> {
         let mut hash = Sha256::new();
@@ -153,28 +190,43 @@ impl Memory {
         key.copy_from_slice(&hash[..16]);
         if self.0.len() >= MOST_REMEMBERED {
             self.0
-                .retain(|_, (first, _)| now.duration_since(*first) < REMEMBERED);
+                .retain(|_, said| now.duration_since(said.since) < REMEMBERED);
         }
-        let round = match self.0.get_mut(&key) {
+        let fresh = || Said {
+            uid: notice.regarding.uid.clone(),
+            since: now,
+            rounds: 0,
+            count: 0,
+            over: false,
+        };
+        let count = match self.0.get_mut(&key) {
             None => {
-                self.0.insert(key, (now, 0));
+                self.0.insert(key, fresh());
                 0
             }
-            Some((first, said)) => {
-                let round = now.duration_since(*first).as_secs() / SAID_AGAIN.as_secs();
-                if round <= *said {
-                    return None;
+            Some(said) => {
+                if said.over {
+                    *said = Said {
+                        count: said.count,
+                        ..fresh()
+                    };
+                } else {
+                    let rounds = now.duration_since(said.since).as_secs() / SAID_AGAIN.as_secs();
+                    if rounds <= said.rounds {
+                        return None;
+                    }
+                    said.rounds = rounds;
                 }
-                *said = round;
-                round
+                said.count += 1;
+                said.count
             }
         };
         let mut id = String::with_capacity(24);
         for byte in &key[..10] {
             id.push_str(&format!("{byte:02x}"));
         }
-        if round > 0 {
-            id.push_str(&format!("-{round}"));
+        if count > 0 {
+            id.push_str(&format!("-{count}"));
         }
         let stem: String = notice.regarding.name.chars().take(200).collect();
         Some(format!("{}.{id}", stem.trim_end_matches(['.', '-'])))
@@ -249,6 +301,19 @@ mod tests {
         assert!(memory.name(&notice("b"), minutes(31)).is_some());
         // Another process says the first one under the same name, so that it is a 409.
         assert_eq!(Memory::default().name(&notice("a"), begin), Some(first));
+    }
+
+    #[test]
+    fn what_comes_again_after_a_recovery_is_said_again() {
+        let mut memory = Memory::default();
+        let now = Instant::now();
+        let first = memory.name(&notice("a"), now).unwrap();
+        memory.over(&["someone else".to_owned()]);
+        assert_eq!(memory.name(&notice("a"), now), None);
+        memory.over(&["u".to_owned()]);
+        let again = memory.name(&notice("a"), now).unwrap();
+        assert_ne!(first, again);
+        assert_eq!(memory.name(&notice("a"), now), None);
     }
 
     #[test]

@@ -347,8 +347,15 @@ impl Reconciler {
                 .await;
         }
         let recovered = state.failed.take().is_some();
-        self.reporter
-            .synced(target, view, applied.change, recovered, &read.versions);
+        let owners = read.workloads.iter().cloned();
+        self.reporter.synced(
+            target,
+            view,
+            applied.change,
+            recovered,
+            owners,
+            &read.versions,
+        );
         // An object that vanishes again and again is made again and again, but ever more slowly.
         let vanished = applied.change == Change::Created && state.synced.is_some();
         if !vanished {

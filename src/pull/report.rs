@@ -123,8 +123,16 @@ impl Reporter {
         view: &View,
         change: Change,
         recovered: bool,
+        owners: impl Iterator<Item = String>,
         versions: &BTreeMap<String, String>,
     ) {
+        if recovered {
+            let pods = view
+                .pods
+                .iter()
+                .map(|requester| requester.pod.pod.uid.clone());
+            self.publisher.over(pods.chain(owners).collect());
+        }
         let what = match change {
             Change::Created => "created",
             Change::Updated => "updated",

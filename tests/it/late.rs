@@ -146,3 +146,39 @@ async fn a_secret_that_someone_deletes_while_a_pod_waits() {
         .await;
     world.pod_runs("shop").await;
 }
+
+#[tokio::test]
+async fn a_problem_that_comes_again_after_a_recovery_is_told_again() {
+    let world = World::new("again").await;
+    let store = FakeAws::start().await;
+    let denied = Answer::Error(400, "AccessDeniedException", "User is not authorized");
+    let good = Answer::Value(r#"{"user":"app"}"#.to_owned());
+    store.set("db", denied.clone());
+    world
+        .config(&World::aws_store("cloud", &store.endpoint))
+        .await;
+    let _jasm = world.jasm().await;
+    let text = "provider: cloud\npath: db\nsecretName: db\n";
+    let pod = template(&[("secret-sync", text)])
+        .unschedulable()
+        .pod("shop");
+    world.create(pod.clone()).await;
+    world.event("FetchFailed", "shop").await;
+    store.set("db", good);
+    world.expect("db", &[("user", "app")]).await;
+    world.event("SecretSynced", "shop").await;
+    store.set("db", denied);
+    let edit = |text: &str| serde_json::json!({"metadata": {"annotations": {"jasm.codnod.io/secret-sync": text}}});
+    world
+        .patch(&pod, edit(&format!("{text}names: as-is\n")))
+        .await;
+    eventually("the same problem is told a second time", || async {
+        let events = world.events().await;
+        let told = events
+            .iter()
+            .filter(|(reason, _, _)| reason == "FetchFailed")
+            .count();
+        (told == 2).then_some(())
+    })
+    .await;
+}
