@@ -44,11 +44,17 @@ pub struct Reconciler {
     pub states: Mutex<HashMap<Target, State>>,
 }
 
+/// What failed, by workload; an empty name stands for all of them.
+type Failures = Vec<(String, Failure)>;
+
+/// When the next step is due, or what failed.
+type Outcome = Result<Option<Instant>, Failures>;
+
 /// All of a target's data as read, before the object that is there has its say.
 struct Read {
     shares: Vec<Share>,
     frozen: Frozen,
-    failures: Vec<(String, Failure)>,
+    failures: Failures,
     versions: BTreeMap<String, String>,
     started: Option<Instant>,
     digest: String,
@@ -101,23 +107,25 @@ impl Reconciler {
         let now = Instant::now();
         let step = plan::decide(view, state, config.generation, now);
         trace!(object = %target, pods = view.pods.len(), ?step, "decided");
-        match step {
-            Step::Rest(due) => self.rest(target, view, state, due).await,
+        let outcome = match step {
+            Step::Rest(due) => Ok(self.rest(target, view, state, due).await),
             Step::Look => self.look(target, view, config, state, now).await,
-            Step::Owners => match self.owned_already(view, state).await {
-                true => Some(now),
-                false => {
-                    self.sync(target, view, config, state, view.not_before(now))
-                        .await
-                }
-            },
+            Step::Owners if self.owned_already(view, state).await => Ok(Some(now)),
+            Step::Owners => {
+                self.sync(target, view, config, state, view.not_before(now))
+                    .await
+            }
             Step::Sync(not_before) => match self.still_foreign(target, state).await {
-                Some(failure) => {
-                    self.failed(target, view, config, state, now, everybody(failure))
-                        .await
-                }
+                Some(failure) => Err(everybody(failure)),
                 None => self.sync(target, view, config, state, not_before).await,
             },
+        };
+        match outcome {
+            Ok(due) => due,
+            Err(failures) => {
+                self.failed(target, view, config, state, now, failures)
+                    .await
+            }
         }
     }
 
@@ -144,38 +152,21 @@ impl Reconciler {
         config: &Config,
         state: &mut State,
         now: Instant,
-    ) -> Option<Instant> {
-        let found = match self.objects.find(target).await {
-            Ok(found) => found,
-            Err(failure) => {
-                return self
-                    .failed(target, view, config, state, now, everybody(failure))
-                    .await;
-            }
-        };
+    ) -> Outcome {
         let not_before = view.not_before(now);
-        let Some(found) = found else {
+        let Some(found) = self.objects.find(target).await.map_err(everybody)? else {
             return self.sync(target, view, config, state, not_before).await;
         };
         if !found.ours {
-            let failure = apply::not_ours(target);
-            return self
-                .failed(target, view, config, state, now, everybody(failure))
-                .await;
+            return Err(everybody(apply::not_ours(target)));
         }
         // What this process wrote or saw to be right needs no digest: a changed one alone is no write.
         let right = match &state.synced {
-            Some(_) => Ok(found.digest.is_some()),
-            None => self.made_from_this(view, &found).await,
+            Some(_) => found.digest.is_some(),
+            None => self.made_from_this(view, &found).await.map_err(everybody)?,
         };
-        match right {
-            Ok(true) => {}
-            Ok(false) => return self.sync(target, view, config, state, not_before).await,
-            Err(failure) => {
-                return self
-                    .failed(target, view, config, state, now, everybody(failure))
-                    .await;
-            }
+        if !right {
+            return self.sync(target, view, config, state, not_before).await;
         }
         if state.synced.is_none() {
             debug!(object = %target, "the object is there and was made from what is asked now");
@@ -186,7 +177,7 @@ impl Reconciler {
                 owners: found.owners.into_values().collect(),
             });
         }
-        view.waiting().then(|| state.checked(now))
+        Ok(view.waiting().then(|| state.checked(now)))
     }
 
     /// True if the object was made from what is asked now, for the workloads that ask.
@@ -275,21 +266,12 @@ impl Reconciler {
         config: &Config,
         state: &mut State,
         not_before: Instant,
-    ) -> Option<Instant> {
+    ) -> Outcome {
         let began = Instant::now();
-        let read = match self.read(target, view, config, not_before).await {
-            Ok(read) => read,
-            Err(failure) => {
-                return self
-                    .failed(target, view, config, state, began, everybody(failure))
-                    .await;
-            }
-        };
+        let read = self.read(target, view, config, not_before).await;
         let mut failures = read.failures.clone();
         if read.shares.is_empty() {
-            return self
-                .failed(target, view, config, state, began, failures)
-                .await;
+            return Err(failures);
         }
         let expected = state.synced.is_some()
             || state.failed.is_some()
@@ -329,9 +311,7 @@ impl Reconciler {
             Ok(applied) => applied,
             Err(failure) => {
                 failures.extend(everybody(failure));
-                return self
-                    .failed(target, view, config, state, began, failures)
-                    .await;
+                return Err(failures);
             }
         };
         failures.append(&mut conflicts);
@@ -342,9 +322,7 @@ impl Reconciler {
             self.report(target, view, &everybody(refused)).await;
         }
         if !failures.is_empty() {
-            return self
-                .failed(target, view, config, state, began, failures)
-                .await;
+            return Err(failures);
         }
         let recovered = state.failed.take().is_some();
         let owners = read.workloads.iter().cloned();
@@ -368,7 +346,7 @@ impl Reconciler {
             owners: read.workloads,
         });
         // What changed while this ran is seen now: the queue holds a key back, it forgets none.
-        view.waiting().then(|| state.checked(Instant::now()))
+        Ok(view.waiting().then(|| state.checked(Instant::now())))
     }
 
     /// Counts a write and how long its pods waited for it.
@@ -397,7 +375,7 @@ impl Reconciler {
         view: &View,
         config: &Config,
         not_before: Instant,
-    ) -> Result<Read, Failure> {
+    ) -> Read {
         let requests: BTreeMap<String, Arc<Request>> = view
             .groups
             .values()
@@ -458,7 +436,7 @@ impl Reconciler {
             read.versions.extend(fetched.versions);
             read.started = [read.started, fetched.started].into_iter().flatten().min();
         }
-        Ok(read)
+        read
     }
 
     /// One request's payload and items.
@@ -485,7 +463,7 @@ impl Reconciler {
         config: &Config,
         state: &mut State,
         began: Instant,
-        failures: Vec<(String, Failure)>,
+        failures: Failures,
     ) -> Option<Instant> {
         for (workload, failure) in &failures {
             let reason = failure.condition.row().reason.as_str();
@@ -601,7 +579,7 @@ fn guesses(view: &View) -> BTreeSet<String> {
 }
 
 /// A failure that concerns all workloads of the target.
-fn everybody(failure: Failure) -> Vec<(String, Failure)> {
+fn everybody(failure: Failure) -> Failures {
     vec![(String::new(), failure)]
 }
 
