@@ -15,13 +15,16 @@ use crate::configuration::{self, Config, Origin};
 use crate::events::Publisher;
 use crate::metrics::Metrics;
 use crate::pull::apply::Objects;
-use crate::pull::index::{Index, Key};
+use crate::pull::index::{Event, Index, Key};
+use crate::pull::observe::{self, Observed, Ours};
 use crate::pull::queue::{Handle, Queue};
 use crate::pull::reconcile::Reconciler;
 use crate::pull::report::Reporter;
-use crate::pull::watch::{Received, Watch};
+use crate::pull::request::ObjectKind;
+use crate::pull::watch::{Pods, Received, Watch};
 use crate::pull::workload::Workloads;
 use crate::server::{self, Health};
+use crate::settings::Rights;
 use crate::telemetry;
 
 /// How long what is under way may take to finish after SIGTERM; less than Kubernetes' usual 30 s.
@@ -39,7 +42,7 @@ pub async fn run(origin: Origin) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let mut signals = Signals::new()?;
     let metrics = Metrics::new();
-    let listen = settings.listen;
+    let (listen, rights) = (settings.listen, settings.rights);
     let (config, follow_config) = configuration::follow(
         origin,
         (settings, text),
@@ -61,18 +64,20 @@ pub async fn run(origin: Origin) -> Result<(), String> {
     let (publisher, send_events) = Publisher::start(client.clone(), instance(), metrics.clone());
     let (queue_handle, queue) = Queue::new();
     let index = Arc::new(Mutex::new(Index::default()));
+    let observed = Arc::new(Mutex::new(Observed::default()));
     let reconciler = Arc::new(Reconciler {
         index: index.clone(),
         config: config.clone(),
-        objects: Objects::new(client.clone(), metrics.clone()),
+        objects: Objects::new(client.clone(), rights, metrics.clone()),
         workloads: Workloads::new(client.clone()),
         reporter: Reporter::new(publisher),
         metrics: metrics.clone(),
         queue: queue_handle.clone(),
+        observed: observed.clone(),
         states: Mutex::default(),
     });
     let (received, receive) = mpsc::unbounded_channel();
-    let watch = Watch::new(received, metrics.clone());
+    let watch = Watch::new(Pods, received, metrics.clone());
     let stop = CancellationToken::new();
 
     info!(%address, version = env!("CARGO_PKG_VERSION"), "started");
@@ -83,6 +88,20 @@ pub async fn run(origin: Origin) -> Result<(), String> {
         let _ = axum::serve(listener, router).await;
     });
     parts.spawn(follow_config);
+    if rights == Rights::Observe {
+        let (sightings, receive) = mpsc::unbounded_channel();
+        for kind in [ObjectKind::Secret, ObjectKind::ConfigMap] {
+            let watch = Watch::new(Ours(kind), sightings.clone(), metrics.clone());
+            let client = client.clone();
+            parts.spawn(async move { watch.run(&client).await });
+        }
+        parts.spawn(take_notice(
+            receive,
+            index.clone(),
+            observed,
+            queue_handle.clone(),
+        ));
+    }
     parts.spawn(async move { watch.run(&client).await });
     parts.spawn(take_in(
         receive,
@@ -125,7 +144,7 @@ pub async fn run(origin: Origin) -> Result<(), String> {
 
 /// Takes what the watch received into the index and wakes what it concerns.
 async fn take_in(
-    mut receive: mpsc::UnboundedReceiver<Received>,
+    mut receive: mpsc::UnboundedReceiver<Received<Event>>,
     index: Arc<Mutex<Index>>,
     queue: Handle<Key>,
     metrics: Metrics,
@@ -136,6 +155,29 @@ async fn take_in(
             queue.now(key);
         }
         metrics.pods(index.pods());
+    }
+}
+
+/// Wakes the targets whose objects changed.
+async fn take_notice(
+    mut receive: mpsc::UnboundedReceiver<Received<observe::Event>>,
+    index: Arc<Mutex<Index>>,
+    observed: Arc<Mutex<Observed>>,
+    queue: Handle<Key>,
+) {
+    while let Some(received) = receive.recv().await {
+        let changed = observed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(received);
+        let index = index.lock().unwrap_or_else(PoisonError::into_inner);
+        for target in changed {
+            let key = Key::Target(target);
+            // Before the first list of pods is complete, half of those who ask would be all.
+            if index.in_sync() && index.is_asked(&key) {
+                queue.now(key);
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::configuration::Origin;
-use crate::settings::{self, LogFormat, LogLevel, Overrides};
+use crate::settings::{self, LogFormat, LogLevel, Overrides, Rights};
 
 /// Just Another Secret Manager: annotated pods get their Secrets and ConfigMaps.
 #[derive(Debug, Parser)]
@@ -51,6 +51,10 @@ pub struct Run {
     /// How long a store may take for one call, such as 10s [default: 10s]
     #[arg(long, env = "JASM_STORE_TIMEOUT", value_name = "DURATION", value_parser = settings::duration)]
     store_timeout: Option<Duration>,
+    /// What JASM's account may do with Secrets and ConfigMaps: the tier of config/rbac that it has
+    /// [default: default]
+    #[arg(long, env = "JASM_RIGHTS", value_name = "TIER")]
+    rights: Option<Rights>,
     /// The stores, as the YAML list that "stores:" holds in the file
     #[arg(long, env = "JASM_STORES", value_name = "YAML")]
     stores: Option<String>,
@@ -65,6 +69,7 @@ impl From<Run> for Origin {
             log_format,
             namespaces,
             store_timeout,
+            rights,
             stores,
         } = run;
         Self {
@@ -75,6 +80,7 @@ impl From<Run> for Origin {
                 log_format,
                 namespaces,
                 store_timeout,
+                rights,
                 stores,
             },
         }

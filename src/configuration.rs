@@ -189,8 +189,9 @@ async fn reload_on(
 }
 
 fn warn_of_restart(before: &Settings, after: &Settings) {
-    if before.listen != after.listen || before.log_format != after.log_format {
-        warn!("listen and logFormat are taken at start only: restart for the new ones");
+    let at_start = |settings: &Settings| (settings.listen, settings.log_format, settings.rights);
+    if at_start(before) != at_start(after) {
+        warn!("listen, logFormat and rights are taken at start only: restart for the new ones");
     }
 }
 

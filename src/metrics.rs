@@ -37,8 +37,18 @@ struct WriteLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabels {
     state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResourceLabels {
+    resource: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -62,10 +72,11 @@ struct Inner {
     running: Gauge,
     wait: Histogram,
     events: Family<OutcomeLabels, Counter>,
-    watch_events: Counter,
-    watch_restarts: Counter,
-    undecodable: Counter,
-    in_sync: Gauge<i64, AtomicI64>,
+    watch_events: Family<ResourceLabels, Counter>,
+    watch_restarts: Family<ResourceLabels, Counter>,
+    undecodable: Family<ResourceLabels, Counter>,
+    in_sync: Family<ResourceLabels, Gauge<i64, AtomicI64>>,
+    repairs: Family<KindLabels, Counter>,
     config_good: Gauge<i64, AtomicI64>,
     reloads: Family<OutcomeLabels, Counter>,
     terminating: Counter<u64, AtomicU64>,
@@ -98,9 +109,10 @@ impl Metrics {
         let events = Family::default();
         let reloads = Family::default();
         let (pods, pending, running) = (Gauge::default(), Gauge::default(), Gauge::default());
-        let (in_sync, config_good) = (Gauge::default(), Gauge::default());
+        let (in_sync, config_good) = (Family::default(), Gauge::default());
         let (watch_events, watch_restarts, undecodable) =
-            (Counter::default(), Counter::default(), Counter::default());
+            (Family::default(), Family::default(), Family::default());
+        let repairs = Family::default();
         let terminating = Counter::default();
         let seconds = || Unit::Seconds;
         registry.register_with_unit(
@@ -141,7 +153,7 @@ impl Metrics {
         registry.register("events", "Events by outcome", events.clone());
         registry.register(
             "watch_events",
-            "Changes of pods received",
+            "Changes received from the API server",
             watch_events.clone(),
         );
         registry.register(
@@ -150,14 +162,19 @@ impl Metrics {
             watch_restarts.clone(),
         );
         registry.register(
-            "undecodable_pods",
-            "Pods that were passed over",
+            "undecodable_objects",
+            "Objects that a watch passed over",
             undecodable.clone(),
         );
         registry.register(
             "watch_in_sync",
-            "1 while the watch on pods is in sync",
+            "1 while the watch is in sync",
             in_sync.clone(),
+        );
+        registry.register(
+            "repairs",
+            "Objects put back after others changed or deleted them",
+            repairs.clone(),
         );
         registry.register(
             "config_good",
@@ -195,6 +212,7 @@ impl Metrics {
             watch_restarts,
             undecodable,
             in_sync,
+            repairs,
             config_good,
             reloads,
             terminating,
@@ -271,30 +289,52 @@ impl Metrics {
             .inc();
     }
 
-    /// A change of a pod was received.
-    pub fn watch_event(&self) {
-        self.0.watch_events.inc();
+    /// A change of an object was received.
+    pub fn watch_event(&self, resource: &'static str) {
+        self.0
+            .watch_events
+            .get_or_create(&ResourceLabels { resource })
+            .inc();
     }
 
     /// A watch ended.
-    pub fn watch_restarted(&self) {
-        self.0.watch_restarts.inc();
+    pub fn watch_restarted(&self, resource: &'static str) {
+        self.0
+            .watch_restarts
+            .get_or_create(&ResourceLabels { resource })
+            .inc();
     }
 
-    /// A pod could not be decoded.
-    pub fn undecodable_pod(&self) {
-        self.0.undecodable.inc();
+    /// An object could not be decoded.
+    pub fn undecodable(&self, resource: &'static str) {
+        self.0
+            .undecodable
+            .get_or_create(&ResourceLabels { resource })
+            .inc();
     }
 
-    /// Whether the watch is in sync.
-    pub fn watch_in_sync(&self, in_sync: bool) {
-        self.0.in_sync.set(i64::from(in_sync));
+    /// Whether a watch is in sync.
+    pub fn watch_in_sync(&self, resource: &'static str, in_sync: bool) {
+        self.0
+            .in_sync
+            .get_or_create(&ResourceLabels { resource })
+            .set(i64::from(in_sync));
     }
 
-    /// The same, for readiness.
+    /// The same of the watch on pods, for readiness.
     #[must_use]
     pub fn is_watch_in_sync(&self) -> bool {
-        self.0.in_sync.get() == 1
+        let resource = "pods";
+        self.0
+            .in_sync
+            .get_or_create(&ResourceLabels { resource })
+            .get()
+            == 1
+    }
+
+    /// An object was put back.
+    pub fn repaired(&self, kind: &'static str) {
+        self.0.repairs.get_or_create(&KindLabels { kind }).inc();
     }
 
     /// Whether the config file as it is now is in force.

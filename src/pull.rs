@@ -10,6 +10,7 @@ pub mod condition;
 pub mod fetch;
 pub mod index;
 pub mod merge;
+pub mod observe;
 pub mod plan;
 pub mod pod;
 pub mod queue;

@@ -29,6 +29,19 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// How long a store may take for one call.
     pub store_timeout: Duration,
+    /// What JASM's account may do with Secrets and ConfigMaps; taken at start only.
+    pub rights: Rights,
+}
+
+/// What JASM's account may do with Secrets and ConfigMaps: the tiers of `config/rbac`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Rights {
+    /// Create, get and update by name.
+    Default,
+    /// Besides, list and watch what carries our label, and put back what others change or delete.
+    Observe,
+    /// Create and update only, under the admission policy; nothing is ever read.
+    WriteOnly,
 }
 
 /// One store.
@@ -115,17 +128,20 @@ pub struct Overrides {
     pub namespaces: Option<Vec<String>>,
     /// `--store-timeout`
     pub store_timeout: Option<Duration>,
+    /// `--rights`
+    pub rights: Option<Rights>,
     /// `--stores`: the YAML list that `stores:` holds.
     pub stores: Option<String>,
 }
 
-const FIELDS: [&str; 6] = [
+const FIELDS: [&str; 7] = [
     "stores",
     "namespaces",
     "listen",
     "logLevel",
     "logFormat",
     "storeTimeout",
+    "rights",
 ];
 const STORE_FIELDS: [&str; 10] = [
     "name", "kind", "region", "account", "identity", "allow", "endpoint", "caFile", "root",
@@ -186,6 +202,7 @@ impl Settings {
             "logFormat",
             LogFormat::Json,
         )?;
+        let rights = choice(overrides.rights, get("rights"), "rights", Rights::Default)?;
         let store_timeout = match (overrides.store_timeout, get("storeTimeout")) {
             (Some(timeout), _) => timeout,
             (None, Some(node)) => duration(node.text("storeTimeout")?)
@@ -199,6 +216,7 @@ impl Settings {
             log_level,
             log_format,
             store_timeout,
+            rights,
         })
     }
 

@@ -2,6 +2,7 @@
 //!
 //! POST first; if the name is taken, GET, check the label, compare, PUT with the version and uid
 //! that were read. Never server-side apply: after a POST it would leave dropped keys behind.
+//! Where JASM may read nothing, [`blind`] writes.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -21,7 +22,9 @@ use crate::pull::condition::{Condition, Failure};
 use crate::pull::merge::{Existing, Holders};
 use crate::pull::pod::Controller;
 use crate::pull::request::{ObjectKind, SecretType, Target};
+use crate::settings::Rights;
 
+mod blind;
 mod managed;
 mod refusal;
 
@@ -71,6 +74,8 @@ pub struct Manner {
     pub change_owners: bool,
     /// The digest is noted even where nothing else changes.
     pub note_digest: bool,
+    /// An object that is there may be replaced unseen: nothing that it holds has to stay.
+    pub complete: bool,
 }
 
 /// What a write did.
@@ -91,6 +96,8 @@ pub struct Applied {
     pub change: Change,
     /// An owner was not added, for want of a right.
     pub owners_refused: Option<Failure>,
+    /// The object's version now.
+    pub version: u64,
 }
 
 /// An object as it is, for those who compare before they read a store.
@@ -102,13 +109,17 @@ pub struct Found {
     pub digest: Option<String>,
     /// Uids of its owners by `Kind/name`.
     pub owners: BTreeMap<String, String>,
+    /// Its version.
+    pub version: u64,
 }
 
 /// Reads and writes objects of both kinds.
 pub struct Objects {
     client: Client,
+    rights: Rights,
     permits: Semaphore,
     metrics: Metrics,
+    guard: blind::Guard,
 }
 
 impl Debug for Objects {
@@ -118,14 +129,22 @@ impl Debug for Objects {
 }
 
 impl Objects {
-    /// Uses this client.
+    /// Uses this client, with these rights.
     #[must_use]
-    pub fn new(client: Client, metrics: Metrics) -> Self {
+    pub fn new(client: Client, rights: Rights, metrics: Metrics) -> Self {
         Self {
             client,
+            rights,
             permits: Semaphore::new(IN_FLIGHT),
             metrics,
+            guard: blind::Guard::default(),
         }
+    }
+
+    /// True if what is there may not be read.
+    #[must_use]
+    pub fn blind(&self) -> bool {
+        self.rights == Rights::WriteOnly
     }
 
     /// Looks at the object; none if there is none.
@@ -152,6 +171,7 @@ impl Objects {
             owners: owners
                 .map(|owner| (owner_name(owner), owner.uid.clone()))
                 .collect(),
+            version: version(meta),
         }))
     }
 
@@ -165,9 +185,11 @@ impl Objects {
         how: Manner,
         desired: impl FnMut(Option<&Existing>) -> Result<Desired, Failure>,
     ) -> Result<Applied, Failure> {
-        match target.kind {
-            ObjectKind::Secret => self.write::<Secret>(target, how, desired).await,
-            ObjectKind::ConfigMap => self.write::<ConfigMap>(target, how, desired).await,
+        match (target.kind, self.blind()) {
+            (ObjectKind::Secret, false) => self.write::<Secret>(target, how, desired).await,
+            (ObjectKind::ConfigMap, false) => self.write::<ConfigMap>(target, how, desired).await,
+            (ObjectKind::Secret, true) => self.replace::<Secret>(target, how, desired).await,
+            (ObjectKind::ConfigMap, true) => self.replace::<ConfigMap>(target, how, desired).await,
         }
     }
 
@@ -208,6 +230,7 @@ impl Objects {
                         return Ok(Applied {
                             change: Change::Created,
                             owners_refused,
+                            version: version(created.meta()),
                         });
                     }
                     Err(CallError::Api { code: 409, .. }) => {}
@@ -244,6 +267,7 @@ impl Objects {
                 return Ok(Applied {
                     change: Change::Unchanged,
                     owners_refused,
+                    version: version(object.meta()),
                 });
             }
             check_changeable(&object, target, &existing, &want)?;
@@ -266,6 +290,7 @@ impl Objects {
                             Change::Updated
                         },
                         owners_refused,
+                        version: version(updated.meta()),
                     });
                 }
                 Err(CallError::Api {
@@ -315,6 +340,7 @@ impl Objects {
                 Err(CallError::Api {
                     code: status.code,
                     terminating,
+                    guarded: status.message.contains(OURS.0),
                     fields,
                 })
             }
@@ -337,6 +363,14 @@ impl Objects {
         }
         result
     }
+}
+
+/// Versions are numbers that grow (Kubernetes 1.35 says so of all servers' versions).
+fn version(meta: &ObjectMeta) -> u64 {
+    let version = meta.resource_version.as_deref();
+    version
+        .and_then(|version| version.parse().ok())
+        .unwrap_or_default()
 }
 
 fn owner_name(owner: &OwnerReference) -> String {

@@ -185,6 +185,12 @@ impl Index {
         self.by_key.keys().cloned().collect()
     }
 
+    /// True if some pod asks for it.
+    #[must_use]
+    pub fn is_asked(&self, key: &Key) -> bool {
+        self.by_key.contains_key(key)
+    }
+
     /// How many pods ask for something.
     #[must_use]
     pub fn pods(&self) -> usize {

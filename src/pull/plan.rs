@@ -11,11 +11,16 @@ use tokio::time::Instant;
 use crate::pull::asked::Wish;
 use crate::pull::condition::{Condition, Failure, Retry, backoff};
 use crate::pull::index::Requester;
+use crate::pull::observe::Sighting;
 
 /// A read serves pods that are seen up to this long after it began.
 pub const FRESHNESS: Duration = Duration::from_secs(5);
 /// First wait before a waiting pod's target is looked at again.
 const FIRST_CHECK: Duration = Duration::from_secs(5);
+/// A workload that is deleted takes its object along, and its pods vanish a moment later.
+const AFTER_DELETION: Duration = Duration::from_secs(2);
+/// Others who leave an object alone for so long do not fight over it.
+const QUIET: Duration = Duration::from_secs(600);
 /// First wait before a store or API server that could not answer is asked again.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
@@ -141,6 +146,12 @@ pub struct State {
     pub check: Option<(Instant, u32)>,
     /// This API server refused to add an owner.
     pub owners_refused: bool,
+    /// The object's version as last read or written here.
+    pub version: u64,
+    /// The object as the watch on objects saw it last, where there is one.
+    pub seen: Option<Sighting>,
+    /// When it was last looked into what others did, and how often before that without a quiet time.
+    pub repaired: Option<(Instant, u32)>,
     /// The word for the metric.
     pub state: Option<&'static str>,
 }
@@ -156,6 +167,8 @@ pub struct Synced {
     pub makers: BTreeSet<String>,
     /// Uids of these workloads.
     pub owners: BTreeSet<String>,
+    /// Digest of what was asked and of the version tokens; empty if nothing was read.
+    pub content: String,
 }
 
 /// A failure.
@@ -171,6 +184,8 @@ pub struct Failed {
     pub retry: Option<Instant>,
     /// Tries in a row.
     pub attempts: u32,
+    /// The object's version as the watch on objects had seen it then.
+    pub seen: u64,
     /// What failed, by workload; an empty name stands for all.
     pub failures: Vec<(String, Failure)>,
 }
@@ -186,6 +201,8 @@ pub enum Step {
     Owners,
     /// Read the stores and write. A read that began at the given time or later will do.
     Sync(Instant),
+    /// The same because others changed or deleted the object.
+    Repair,
 }
 
 /// Decides.
@@ -193,7 +210,7 @@ pub enum Step {
 pub fn decide(view: &View, state: &State, config: u64, now: Instant) -> Step {
     let fingerprint = view.fingerprint();
     if let Some(failed) = &state.failed {
-        return after_failure(view, failed, &fingerprint, config, now);
+        return after_failure(view, state, failed, &fingerprint, config, now);
     }
     let Some(synced) = &state.synced else {
         // Pods that ran before JASM did have what they need, if the object says so.
@@ -216,20 +233,25 @@ pub fn decide(view: &View, state: &State, config: u64, now: Instant) -> Step {
     if !view.makers().is_subset(&synced.makers) {
         return Step::Owners;
     }
-    match state.check {
-        _ if !view.waiting() => Step::Rest(None),
-        Some((due, _)) if due > now => Step::Rest(Some(due)),
-        Some(_) => Step::Look,
+    let repair = state.repair();
+    if repair.is_some_and(|due| due <= now) {
+        return Step::Repair;
+    }
+    let look = match state.check {
+        _ if !view.waiting() => None,
+        Some((due, _)) => Some(due),
         // A pod that came within the freshness of a read that no pod waited for.
-        None => match view.demand().map(|seen| seen + FIRST_CHECK) {
-            Some(due) if due > now => Step::Rest(Some(due)),
-            _ => Step::Look,
-        },
+        None => Some(view.demand().map_or(now, |seen| seen + FIRST_CHECK)),
+    };
+    match look {
+        Some(due) if due <= now => Step::Look,
+        due => Step::Rest(due.into_iter().chain(repair).min()),
     }
 }
 
 fn after_failure(
     view: &View,
+    state: &State,
     failed: &Failed,
     fingerprint: &str,
     config: u64,
@@ -246,11 +268,18 @@ fn after_failure(
         .demand()
         .filter(|seen| *seen > failed.began)
         .map(|_| failed.began + FRESHNESS);
+    // Somebody handed the object over, or deleted what stood in the way.
+    let repair = state
+        .repair()
+        .filter(|_| state.seen.is_some_and(|seen| seen.version > failed.seen));
+    if repair.is_some_and(|due| due <= now) {
+        return Step::Repair;
+    }
     // What is tried again only while a pod waits ends with the last one that does.
     let retry = failed
         .retry
         .filter(|_| view.waiting() || failed.outlasts_pods());
-    match [retry, anew].into_iter().flatten().min() {
+    match [retry, anew, repair].into_iter().flatten().min() {
         Some(due) if due <= now => Step::Sync(now),
         due => Step::Rest(due),
     }
@@ -264,6 +293,31 @@ impl Failed {
 }
 
 impl State {
+    /// When what others did to the object is looked into: at once, and ever more slowly while
+    /// they do it again. None if they did nothing since the object was read or written here.
+    fn repair(&self) -> Option<Instant> {
+        let seen = self.seen.filter(|seen| seen.version > self.version)?;
+        let settled = if seen.gone {
+            seen.at + AFTER_DELETION
+        } else {
+            seen.at
+        };
+        let paced = match self.repaired {
+            Some((last, count)) if seen.at < last + QUIET => last + backoff(FIRST_CHECK, count),
+            _ => settled,
+        };
+        Some(settled.max(paced))
+    }
+
+    /// Notes that it is looked into now.
+    pub fn repairing(&mut self, now: Instant) {
+        let count = match self.repaired {
+            Some((last, count)) if now < last + QUIET => count + 1,
+            _ => 0,
+        };
+        self.repaired = Some((now, count));
+    }
+
     /// When a waiting pod's object is looked at next, after it was seen to be right.
     pub fn checked(&mut self, now: Instant) -> Instant {
         let count = self.check.map_or(0, |(_, count)| count + 1);

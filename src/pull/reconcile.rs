@@ -15,6 +15,7 @@ use crate::pull::condition::{Condition, Failure};
 use crate::pull::fetch::{self, Fetched};
 use crate::pull::index::{Complainant, Index, Key, Requester};
 use crate::pull::merge::{self, Frozen, Share};
+use crate::pull::observe::Observed;
 use crate::pull::plan::{self, Failed, State, Step, Synced, View};
 use crate::pull::queue;
 use crate::pull::render;
@@ -40,6 +41,8 @@ pub struct Reconciler {
     pub metrics: Metrics,
     /// For runs that are due later.
     pub queue: queue::Handle<Key>,
+    /// Objects as the watch on them saw them; empty without one.
+    pub observed: Arc<Mutex<Observed>>,
     /// What is remembered of each target.
     pub states: Mutex<HashMap<Target, State>>,
 }
@@ -79,8 +82,10 @@ impl Reconciler {
         let mut state = lock(&self.states).remove(target).unwrap_or_default();
         if pods.is_empty() || !config.settings.serves(&target.namespace) {
             self.metrics.moved(state.state, None);
+            lock(&self.observed).forget(target);
             return;
         }
+        state.seen = lock(&self.observed).of(target);
         let view = View::of(pods);
         let next = self.step(target, &view, &config, &mut state).await;
         let now_is = if state.failed.is_some() {
@@ -112,6 +117,12 @@ impl Reconciler {
             Step::Look => self.look(target, view, config, state, now).await,
             Step::Owners if self.owned_already(view, state).await => Ok(Some(now)),
             Step::Owners => {
+                self.sync(target, view, config, state, view.not_before(now))
+                    .await
+            }
+            Step::Repair => {
+                debug!(object = %target, "others changed or deleted the object");
+                state.repairing(now);
                 self.sync(target, view, config, state, view.not_before(now))
                     .await
             }
@@ -154,9 +165,20 @@ impl Reconciler {
         now: Instant,
     ) -> Outcome {
         let not_before = view.not_before(now);
+        if self.objects.blind() {
+            // Whether it is there can be told without reading it, but not what it was made from.
+            return if state.synced.is_some()
+                && self.objects.is_there(target).await.map_err(everybody)?
+            {
+                Ok(view.waiting().then(|| state.checked(now)))
+            } else {
+                self.sync(target, view, config, state, not_before).await
+            };
+        }
         let Some(found) = self.objects.find(target).await.map_err(everybody)? else {
             return self.sync(target, view, config, state, not_before).await;
         };
+        state.version = found.version;
         if !found.ours {
             return Err(everybody(apply::not_ours(target)));
         }
@@ -175,6 +197,7 @@ impl Reconciler {
                 read: None,
                 makers: view.makers(),
                 owners: found.owners.into_values().collect(),
+                content: String::new(),
             });
         }
         Ok(view.waiting().then(|| state.checked(now)))
@@ -198,7 +221,7 @@ impl Reconciler {
 
     /// While an object of others stands in the way, no store is asked for what cannot be written.
     async fn still_foreign(&self, target: &Target, state: &State) -> Option<Failure> {
-        let failed = state.failed.as_ref()?;
+        let failed = state.failed.as_ref().filter(|_| !self.objects.blind())?;
         let (_, failure) = failed
             .failures
             .iter()
@@ -268,6 +291,7 @@ impl Reconciler {
         not_before: Instant,
     ) -> Outcome {
         let began = Instant::now();
+        let before = state.version;
         let read = self.read(target, view, config, not_before).await;
         let mut failures = read.failures.clone();
         if read.shares.is_empty() {
@@ -281,6 +305,7 @@ impl Reconciler {
             expected,
             change_owners: !state.owners_refused,
             note_digest: view.groups.len() == 1,
+            complete: read.frozen.workloads.is_empty(),
         };
         let mut conflicts = Vec::new();
         let applied = self
@@ -307,7 +332,7 @@ impl Reconciler {
                 })
             })
             .await;
-        let applied = match applied {
+        let mut applied = match applied {
             Ok(applied) => applied,
             Err(failure) => {
                 failures.extend(everybody(failure));
@@ -315,6 +340,23 @@ impl Reconciler {
             }
         };
         failures.append(&mut conflicts);
+        state.version = applied.version;
+        let content = crate::pull::digest(&(&read.digest, &read.versions));
+        // Written unseen, it is written again with every read: news only if something changed.
+        if self.objects.blind()
+            && applied.change == Change::Updated
+            && state
+                .synced
+                .as_ref()
+                .is_some_and(|synced| synced.content == content)
+        {
+            applied.change = Change::Unchanged;
+        }
+        if state.seen.is_some_and(|seen| seen.version > before)
+            && applied.change != Change::Unchanged
+        {
+            self.metrics.repaired(target.kind.as_str());
+        }
         self.written(target, view, state, &read, &applied);
         if let Some(refused) = applied.owners_refused {
             state.owners_refused = true;
@@ -344,6 +386,7 @@ impl Reconciler {
             read: read.started.or(Some(began)),
             makers: view.makers(),
             owners: read.workloads,
+            content,
         });
         // What changed while this ran is seen now: the queue holds a key back, it forgets none.
         Ok(view.waiting().then(|| state.checked(Instant::now())))
@@ -490,6 +533,7 @@ impl Reconciler {
             config: config.generation,
             retry,
             attempts,
+            seen: state.seen.map_or(0, |seen| seen.version),
             failures,
         });
         let again = view

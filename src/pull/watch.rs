@@ -1,9 +1,11 @@
-//! The watch on pods: decodes and hands over, nothing else.
+//! A watch on one kind of object: decodes and hands over, nothing else.
 //!
 //! The API server cuts a watch whose reader falls behind, so nothing here waits for anything but
-//! the next line. A list is read page by page, a watch line by line; one pod that cannot be
-//! decoded is counted and passed over.
+//! the next line. A list is read page by page, a watch line by line; one object that cannot be
+//! decoded is counted and passed over. What is watched and what becomes of it is said by a
+//! [`Watched`]: [`Pods`], or the objects that JASM made (`pull::observe`).
 
+use std::fmt::Debug;
 use std::io;
 use std::time::Duration;
 
@@ -16,8 +18,10 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use crate::metrics::Metrics;
-use crate::pull::index::Event;
-use crate::pull::pod::Pod;
+
+mod pods;
+
+pub use pods::Pods;
 
 /// The server ends a watch after this long; a random part keeps watches of replicas apart.
 const WATCH_SECONDS: u64 = 290;
@@ -27,11 +31,41 @@ const SILENCE: Duration = Duration::from_secs(150);
 const PAGE: u32 = 250;
 /// Longer than any pod that etcd takes.
 const LONGEST_LINE: usize = 16 << 20;
-/// Finished pods ask for nothing; leaving the selection arrives as a deletion.
-const SELECTION: &str = "status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed";
+/// Only the metadata of what is listed or watched.
+const METADATA_ONLY: [&str; 2] = [
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+];
 
 /// An event and when it was received.
-pub type Received = (Event, Instant);
+pub type Received<E> = (E, Instant);
+
+/// What is watched, and what becomes of it.
+pub trait Watched: Debug {
+    /// What is handed over.
+    type Event: Send;
+    /// The word in messages and metrics: `pods`.
+    fn resource(&self) -> &'static str;
+    /// The path with what selects among them, ready for more parameters.
+    fn path(&self) -> &'static str;
+    /// Whether the objects' metadata is all that is asked for.
+    fn metadata_only(&self) -> bool;
+    /// A list begins.
+    fn listing(&self) -> Self::Event;
+    /// An object of the list; none if it is of no interest.
+    ///
+    /// # Errors
+    /// If it cannot be decoded.
+    fn listed(&self, json: &str) -> Result<Option<Self::Event>, serde_json::Error>;
+    /// The list is complete.
+    fn in_sync(&self) -> Self::Event;
+    /// An object was added or changed, or is `gone` from the selection; beside the event the
+    /// version up to which the watch has come.
+    ///
+    /// # Errors
+    /// If it cannot be decoded.
+    fn changed(&self, json: &str, gone: bool) -> Result<(Self::Event, String), serde_json::Error>;
+}
 
 /// Why a list or watch ended.
 #[derive(Debug)]
@@ -44,15 +78,21 @@ enum End {
     Failed(String),
 }
 
-impl From<kube::Error> for End {
-    fn from(error: kube::Error) -> Self {
+impl End {
+    fn of(error: &kube::Error, resource: &str) -> Self {
         match error {
             kube::Error::Api(status) if status.code == 410 => Self::Expired,
-            kube::Error::Api(status) if status.code == 403 => Self::Failed(
-                "the API server refuses to list and watch pods: JASM's account needs list and watch on pods".to_owned(),
-            ),
-            kube::Error::Api(status) => Self::Failed(format!("the API server answers {} {}", status.code, status.reason)),
-            other => Self::Failed(format!("the API server cannot be reached: {}", describe(&other))),
+            kube::Error::Api(status) if status.code == 403 => Self::Failed(format!(
+                "the API server refuses to list and watch {resource}: JASM's account needs list and watch on {resource}"
+            )),
+            kube::Error::Api(status) => Self::Failed(format!(
+                "the API server answers {} {}",
+                status.code, status.reason
+            )),
+            other => Self::Failed(format!(
+                "the API server cannot be reached: {}",
+                describe(other)
+            )),
         }
     }
 }
@@ -71,8 +111,9 @@ fn describe(error: &kube::Error) -> &'static str {
 
 /// The watch; ends only when nobody listens any more.
 #[derive(Debug)]
-pub struct Watch {
-    out: UnboundedSender<Received>,
+pub struct Watch<W: Watched> {
+    watched: W,
+    out: UnboundedSender<Received<W::Event>>,
     metrics: Metrics,
 }
 
@@ -110,11 +151,15 @@ struct Status {
     reason: String,
 }
 
-impl Watch {
+impl<W: Watched> Watch<W> {
     /// Hands events to `out`.
     #[must_use]
-    pub fn new(out: UnboundedSender<Received>, metrics: Metrics) -> Self {
-        Self { out, metrics }
+    pub fn new(watched: W, out: UnboundedSender<Received<W::Event>>, metrics: Metrics) -> Self {
+        Self {
+            watched,
+            out,
+            metrics,
+        }
     }
 
     /// Lists, watches, and starts again for ever.
@@ -126,9 +171,13 @@ impl Watch {
             let end = match &mut version {
                 None => match self.list(client).await {
                     Ok(listed) => {
-                        info!(resource_version = listed, "the list of pods is complete");
+                        info!(
+                            resource = self.watched.resource(),
+                            resource_version = listed,
+                            "the list is complete"
+                        );
                         version = Some(listed);
-                        self.metrics.watch_in_sync(true);
+                        self.metrics.watch_in_sync(self.watched.resource(), true);
                         failures = 0;
                         continue;
                     }
@@ -141,7 +190,10 @@ impl Watch {
                 End::Closed if lasted => failures = 0,
                 End::Closed => failures += 1,
                 End::Expired => {
-                    info!("the watch on pods is too far behind: listing again");
+                    info!(
+                        resource = self.watched.resource(),
+                        "the watch is too far behind: listing again"
+                    );
                     version = None;
                     failures += 1;
                 }
@@ -150,59 +202,76 @@ impl Watch {
                     // A first failure is a restart of the API server or a cut connection; more are news.
                     if failures > 1 {
                         warn!(failures, "{why}");
-                        self.metrics.watch_in_sync(false);
+                        self.metrics.watch_in_sync(self.watched.resource(), false);
                     }
                 }
             }
-            self.metrics.watch_restarted();
+            self.metrics.watch_restarted(self.watched.resource());
             tokio::time::sleep(pause(failures)).await;
         }
     }
 
-    fn hand_over(&self, event: Event, received: Instant) {
+    fn hand_over(&self, event: W::Event, received: Instant) {
         // Nobody listens after shutdown; the loop ends then.
         let _ = self.out.send((event, received));
     }
 
-    fn decode(&self, json: &str) -> Option<(Pod, String)> {
-        match Pod::from_json(json) {
-            Ok(pod) => Some(pod),
-            Err(error) => {
-                self.metrics.undecodable_pod();
-                debug!(
-                    line = error.line(),
-                    column = error.column(),
-                    "a pod could not be decoded and is passed over"
-                );
-                None
-            }
+    fn passed_over(&self, error: &serde_json::Error) {
+        self.metrics.undecodable(self.watched.resource());
+        debug!(
+            resource = self.watched.resource(),
+            line = error.line(),
+            column = error.column(),
+            "an object could not be decoded and is passed over"
+        );
+    }
+
+    fn get(&self, parameters: &str) -> Result<http::Request<Vec<u8>>, End> {
+        let mut request = http::Request::get(format!("{}{parameters}", self.watched.path()));
+        if self.watched.metadata_only() {
+            let watch = usize::from(parameters.contains("watch=true"));
+            request = request.header(http::header::ACCEPT, METADATA_ONLY[watch]);
         }
+        request.body(Vec::new()).map_err(|_| {
+            End::Failed(format!(
+                "the request for {} is malformed",
+                self.watched.resource()
+            ))
+        })
     }
 
     async fn list(&self, client: &Client) -> Result<String, End> {
-        self.hand_over(Event::Listing, Instant::now());
+        self.hand_over(self.watched.listing(), Instant::now());
         let mut more = String::new();
         loop {
-            let path = format!("/api/v1/pods?limit={PAGE}&fieldSelector={SELECTION}{more}");
-            let text = timeout(Duration::from_secs(60), client.request_text(get(&path)?))
+            let request = self.get(&format!("&limit={PAGE}{more}"))?;
+            let text = timeout(Duration::from_secs(60), client.request_text(request))
                 .await
                 .map_err(|_| {
-                    End::Failed("the API server did not list pods within 60 s".to_owned())
-                })??;
+                    End::Failed(format!(
+                        "the API server did not list {} within 60 s",
+                        self.watched.resource()
+                    ))
+                })?
+                .map_err(|error| End::of(&error, self.watched.resource()))?;
             let received = Instant::now();
-            let page: Page<'_> = serde_json::from_str(&text)
-                .map_err(|_| End::Failed("the list of pods is no JSON".to_owned()))?;
+            let page: Page<'_> = serde_json::from_str(&text).map_err(|_| {
+                End::Failed(format!(
+                    "the list of {} is no JSON",
+                    self.watched.resource()
+                ))
+            })?;
             for item in page.items {
-                if let Some((pod, _)) = self.decode(item.get())
-                    && pod.asks()
-                {
-                    self.hand_over(Event::Listed(pod), received);
+                match self.watched.listed(item.get()) {
+                    Ok(Some(event)) => self.hand_over(event, received),
+                    Ok(None) => {}
+                    Err(error) => self.passed_over(&error),
                 }
             }
             match page.metadata.more.filter(|token| !token.is_empty()) {
                 Some(token) => more = format!("&continue={}", percent(&token)),
                 None => {
-                    self.hand_over(Event::InSync, received);
+                    self.hand_over(self.watched.in_sync(), received);
                     return Ok(page.metadata.resource_version);
                 }
             }
@@ -210,24 +279,23 @@ impl Watch {
     }
 
     async fn watch(&self, client: &Client, version: &mut String) -> End {
-        let path = format!(
-            "/api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}\
-             &resourceVersion={version}&fieldSelector={SELECTION}"
+        let parameters = format!(
+            "&watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={version}"
         );
-        let request = match get(&path) {
+        let request = match self.get(&parameters) {
             Ok(request) => request,
             Err(end) => return end,
         };
         let stream = match timeout(Duration::from_secs(30), client.request_stream(request)).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return error.into(),
+            Ok(Err(error)) => return End::of(&error, self.watched.resource()),
             Err(_) => {
                 return End::Failed(
                     "the API server did not begin the watch within 30 s".to_owned(),
                 );
             }
         };
-        self.metrics.watch_in_sync(true);
+        self.metrics.watch_in_sync(self.watched.resource(), true);
         let mut stream = std::pin::pin!(stream);
         let mut line = Vec::with_capacity(16 << 10);
         loop {
@@ -236,7 +304,12 @@ impl Watch {
                 Ok(Ok(0)) => return End::Closed,
                 Ok(Ok(_)) => {}
                 Ok(Err(_)) => return End::Closed,
-                Err(_) => return End::Failed("the watch on pods fell silent".to_owned()),
+                Err(_) => {
+                    return End::Failed(format!(
+                        "the watch on {} fell silent",
+                        self.watched.resource()
+                    ));
+                }
             }
             let received = Instant::now();
             let Ok(parsed) = serde_json::from_slice::<Line<'_>>(&line) else {
@@ -255,33 +328,23 @@ impl Watch {
                     return match status.code {
                         410 => End::Expired,
                         code => End::Failed(format!(
-                            "the watch on pods ended with {code} {}",
+                            "the watch on {} ended with {code} {}",
+                            self.watched.resource(),
                             status.reason
                         )),
                     };
                 }
-                kind => {
-                    let Some((pod, seen)) = self.decode(parsed.object.get()) else {
-                        continue;
-                    };
-                    *version = seen;
-                    self.metrics.watch_event();
-                    let event = if kind == "DELETED" || !pod.asks() {
-                        Event::Gone(pod.uid)
-                    } else {
-                        Event::Applied(pod)
-                    };
-                    self.hand_over(event, received);
-                }
+                kind => match self.watched.changed(parsed.object.get(), kind == "DELETED") {
+                    Ok((event, seen)) => {
+                        *version = seen;
+                        self.metrics.watch_event(self.watched.resource());
+                        self.hand_over(event, received);
+                    }
+                    Err(error) => self.passed_over(&error),
+                },
             }
         }
     }
-}
-
-fn get(path: &str) -> Result<http::Request<Vec<u8>>, End> {
-    http::Request::get(path)
-        .body(Vec::new())
-        .map_err(|_| End::Failed("the request for pods is malformed".to_owned()))
 }
 
 /// Reads up to a line break; a line beyond any pod's size is an error rather than memory.

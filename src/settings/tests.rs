@@ -74,6 +74,7 @@ fn the_sample_of_the_design_is_understood() {
             log_level: LogLevel::Info,
             log_format: LogFormat::Json,
             store_timeout: Duration::from_secs(10),
+            rights: Rights::Default,
         }
     );
 }
@@ -468,6 +469,7 @@ fn what_a_flag_says_stands_before_the_file() {
         log_format: Some(LogFormat::Json),
         namespaces: Some(vec!["cart".to_owned()]),
         store_timeout: Some(Duration::from_secs(3)),
+        rights: Some(Rights::Observe),
         stores: Some("[{name: tmp, kind: file, root: /tmp}]".to_owned()),
     };
     let settings = Settings::read(Some(&file), &overrides).unwrap();
@@ -480,8 +482,8 @@ fn what_a_flag_says_stands_before_the_file() {
     assert_eq!(settings.listen, "127.0.0.1:7".parse().unwrap());
     assert_eq!(settings.store_timeout, Duration::from_secs(3));
     assert_eq!(
-        (settings.log_level, settings.log_format),
-        (LogLevel::Error, LogFormat::Json)
+        (settings.log_level, settings.log_format, settings.rights),
+        (LogLevel::Error, LogFormat::Json, Rights::Observe)
     );
     let names: Vec<_> = settings.stores.iter().map(|store| &store.name).collect();
     assert_eq!(names, ["tmp"]);

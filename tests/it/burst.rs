@@ -60,7 +60,10 @@ async fn a_thousand_pods_at_once_are_all_served() {
     assert_eq!(jasm.writes().await, 1000.0);
     let calls = jasm.calls().await;
     assert!(calls < 100.0, "{calls} reads of one entry");
-    assert_eq!(jasm.metric("jasm_undecodable_pods_total", &[]).await, 0.0);
+    assert_eq!(
+        jasm.metric("jasm_undecodable_objects_total", &[]).await,
+        0.0
+    );
     assert_eq!(jasm.terminate().await, 0);
 }
 

@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use axum::response::IntoResponse;
 use jasm::metrics::Metrics;
 use jasm::pull::index::{Event, Index};
-use jasm::pull::watch::Watch;
+use jasm::pull::watch::{Pods, Watch};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -75,7 +75,8 @@ async fn run(answers: Vec<String>, last: &str) -> (Vec<String>, Index) {
     tokio::spawn(async move { axum::serve(listener, router).await });
     let client = kube::Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
     let (out, mut received) = mpsc::unbounded_channel();
-    let watch = tokio::spawn(async move { Watch::new(out, Metrics::new()).run(&client).await });
+    let watch =
+        tokio::spawn(async move { Watch::new(Pods, out, Metrics::new()).run(&client).await });
     crate::support::eventually(&format!("the watch asks for {last}"), || async {
         script
             .lock()

@@ -11,6 +11,8 @@ pub(super) enum CallError {
     Api {
         code: u16,
         terminating: bool,
+        /// The server's words name our label: it is our admission policy that refuses.
+        guarded: bool,
         fields: Vec<String>,
     },
     Unreachable,
@@ -31,6 +33,7 @@ impl CallError {
                 Condition::NamespaceTerminating,
                 format!("the namespace {namespace} is gone or being deleted"),
             ),
+            Self::Api { guarded: true, .. } if verb == "update" => not_ours(target),
             Self::Api { code: 403, .. } => Failure::new(
                 Condition::WriteRefused,
                 format!(

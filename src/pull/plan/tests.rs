@@ -4,6 +4,7 @@ use jasm_providers::ErrorKind;
 
 use super::*;
 use crate::pull::index::{Event, Index};
+use crate::pull::observe::Sighting;
 use crate::pull::pod::{Controller, Pod};
 use crate::pull::request::{ObjectKind, Target};
 
@@ -88,6 +89,7 @@ impl World {
                 read: read.map(|after| self.at(after)),
                 makers: view.makers(),
                 owners: BTreeSet::new(),
+                content: String::new(),
             }),
             ..State::default()
         }
@@ -102,6 +104,7 @@ impl World {
                 config: CONFIG,
                 retry: retry.map(|after| self.at(after)),
                 attempts: 0,
+                seen: 0,
                 failures: vec![(String::new(), Failure::new(condition, "it"))],
             }),
             ..State::default()
@@ -467,4 +470,65 @@ fn of_several_failures_the_earliest_retry_counts() {
         None
     );
     assert_eq!(retry_at([], true, 0, now), None);
+}
+
+/// The memory of a success at version 5, and what the watch on objects saw then.
+fn observed(world: &World, version: u64, gone: bool, after: u64) -> State {
+    let at = world.at(after);
+    State {
+        version: 5,
+        seen: Some(Sighting { version, gone, at }),
+        ..world.synced(Some(0))
+    }
+}
+
+#[test]
+fn what_others_did_to_an_object_is_looked_into_at_once() {
+    let world = World::new(&[running(pod("1", "a", "x"))]);
+    let own = observed(&world, 5, false, 10);
+    assert_eq!(world.decide(&own, 10), Step::Rest(None));
+    let older = observed(&world, 4, false, 10);
+    assert_eq!(world.decide(&older, 10), Step::Rest(None));
+    let changed = observed(&world, 6, false, 10);
+    assert_eq!(world.decide(&changed, 10), Step::Repair);
+}
+
+#[test]
+fn an_object_that_goes_with_its_workload_is_not_made_again_at_once() {
+    let world = World::new(&[running(pod("1", "a", "x"))]);
+    let gone = observed(&world, 6, true, 10);
+    assert_eq!(world.decide(&gone, 10), Step::Rest(Some(world.at(12))));
+    assert_eq!(world.decide(&gone, 12), Step::Repair);
+}
+
+#[test]
+fn who_changes_an_object_again_and_again_is_answered_ever_more_slowly() {
+    let world = World::new(&[running(pod("1", "a", "x"))]);
+    let mut now = 10;
+    let mut state = observed(&world, 6, false, now);
+    for wait in [5, 10, 20, 40, 80, 120, 120] {
+        assert_eq!(world.decide(&state, now), Step::Repair);
+        state.repairing(world.at(now));
+        let due = world.at(now + wait);
+        assert_eq!(world.decide(&state, now + 1), Step::Rest(Some(due)));
+        now += wait;
+    }
+    // After a quiet time it is no fight any more.
+    now += 700;
+    state.seen = observed(&world, 7, false, now).seen;
+    assert_eq!(world.decide(&state, now), Step::Repair);
+}
+
+#[test]
+fn a_target_that_failed_is_tried_when_somebody_changes_the_object() {
+    let world = World::new(&[running(pod("1", "a", "x"))]);
+    let mut state = world.failed(0, None, Condition::NotOurs);
+    state.version = 5;
+    state.seen = observed(&world, 6, false, 3).seen;
+    assert_eq!(world.decide(&state, 3), Step::Repair);
+    // Seen already when it failed.
+    if let Some(failed) = &mut state.failed {
+        failed.seen = 6;
+    }
+    assert_eq!(world.decide(&state, 3), Step::Rest(None));
 }
