@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kube::Client;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -11,6 +10,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::client::Clients;
 use crate::configuration::{self, Config, Origin};
 use crate::events::Publisher;
 use crate::metrics::Metrics;
@@ -50,11 +50,10 @@ pub async fn run(origin: Origin) -> Result<(), String> {
         move |log_level| level.set(log_level),
     )
     .await?;
-    let kubeconfig = kube::Config::infer().await.map_err(|error| {
-        format!("there is neither a kubeconfig nor a pod's own account to reach the API server with: {error}")
-    })?;
-    let client = Client::try_from(kubeconfig)
-        .map_err(|error| format!("the kubeconfig cannot be used: {error}"))?;
+    let Clients {
+        requests: client,
+        watches,
+    } = Clients::connect().await?;
     let health = Health::new(metrics.clone());
     let listener = tokio::net::TcpListener::bind(listen)
         .await
@@ -92,7 +91,7 @@ pub async fn run(origin: Origin) -> Result<(), String> {
         let (sightings, receive) = mpsc::unbounded_channel();
         for kind in [ObjectKind::Secret, ObjectKind::ConfigMap] {
             let watch = Watch::new(Ours(kind), sightings.clone(), metrics.clone());
-            let client = client.clone();
+            let client = watches.clone();
             parts.spawn(async move { watch.run(&client).await });
         }
         parts.spawn(take_notice(
@@ -102,7 +101,7 @@ pub async fn run(origin: Origin) -> Result<(), String> {
             queue_handle.clone(),
         ));
     }
-    parts.spawn(async move { watch.run(&client).await });
+    parts.spawn(async move { watch.run(&watches).await });
     parts.spawn(take_in(
         receive,
         index.clone(),

@@ -32,14 +32,15 @@
 //!   [`pull::report`] and [`events`] tell it.
 //!
 //! Around it: [`args`] and [`settings`] are what an operator says, [`configuration`] keeps the last
-//! good of it in force, [`stores`] are the stores it names, [`app`] wires all parts, [`server`],
-//! [`metrics`] and [`telemetry`] show how they do.
+//! good of it in force, [`stores`] are the stores it names, [`client`] are the connections to the API
+//! server, [`app`] wires all parts, [`server`], [`metrics`] and [`telemetry`] show how they do.
 //!
 //! Pure, without I/O: `annotation`, `asked`, `index`, `plan`, `shares`, `merge`, `render`, `request`,
 //! `condition`, `policy`, `settings`, `yaml`. Only `watch`, `apply`, `workload` and `events` speak to the API server.
 
 pub mod app;
 pub mod args;
+pub mod client;
 pub mod configuration;
 pub mod events;
 pub mod metrics;

@@ -1,0 +1,88 @@
+//! Connections to the API server: one for everything, and one for each watch.
+//!
+//! A burst of requests over HTTP/1.1 is a burst of TLS handshakes, which cost both sides more than
+//! the requests; over HTTP/2 they share one connection. Watches keep theirs to themselves, so that
+//! nothing is in front of their events.
+
+use std::time::Duration;
+
+use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use kube::client::retry::RetryPolicy;
+use kube::client::{Body, ClientBuilder, ConfigExt as _};
+use kube::{Client, Config};
+use tower::retry::RetryLayer;
+use tower::{BoxError, ServiceBuilder, ServiceExt as _};
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(10);
+/// An idle connection is asked this often whether it still is one, and has as long again to answer.
+const ALIVE: Duration = Duration::from_secs(15);
+
+/// Both ways to the API server.
+#[derive(Clone)]
+#[allow(
+    missing_debug_implementations,
+    reason = "a client has none, as it carries credentials"
+)]
+pub struct Clients {
+    /// For requests.
+    pub requests: Client,
+    /// For watches.
+    pub watches: Client,
+}
+
+impl Clients {
+    /// As the kubeconfig of the environment or the pod's own account says.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub async fn connect() -> Result<Self, String> {
+        let config = Config::infer().await.map_err(|error| {
+            format!("there is neither a kubeconfig nor a pod's own account to reach the API server with: {error}")
+        })?;
+        let unusable = |error: kube::Error| format!("the kubeconfig cannot be used: {error}");
+        let requests = if config.proxy_url.is_some() {
+            // The client's own builder knows proxies, or says that it does not.
+            Client::try_from(config.clone()).map_err(unusable)?
+        } else {
+            multiplexed(&config).map_err(unusable)?
+        };
+        let watches = Client::try_from(config).map_err(unusable)?;
+        Ok(Self { requests, watches })
+    }
+}
+
+/// A client whose requests share one connection where the server speaks HTTP/2.
+fn multiplexed(config: &Config) -> Result<Client, kube::Error> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(Some(CONNECT));
+    tcp.set_nodelay(true);
+    let mut https = HttpsConnectorBuilder::new()
+        .with_tls_config(config.rustls_client_config()?)
+        .https_or_http();
+    if let Some(name) = &config.tls_server_name
+        && let Ok(name) = name.clone().try_into()
+    {
+        https = https.with_server_name_resolver(FixedServerNameResolver::new(name));
+    }
+    let connector = https.enable_all_versions().wrap_connector(tcp);
+    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        // Kept while JASM runs: the next burst must not begin with a handshake.
+        .pool_idle_timeout(None)
+        .http2_keep_alive_interval(ALIVE)
+        .http2_keep_alive_timeout(ALIVE)
+        .http2_keep_alive_while_idle(true)
+        .build::<_, Body>(connector);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .layer(RetryLayer::new(RetryPolicy::server_retry()))
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service(client);
+    Ok(ClientBuilder::new(service.boxed(), config.default_namespace.clone()).build())
+}
