@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::PostParams;
 use kube::{Api, Client};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::events::is_terminating;
@@ -152,10 +152,18 @@ impl Objects {
     /// # Errors
     /// If the API server does not tell.
     pub async fn find(&self, target: &Target) -> Result<Option<Found>, Failure> {
+        let _permit = self.permit().await;
         match target.kind {
-            ObjectKind::Secret => self.look::<Secret>(target).await,
-            ObjectKind::ConfigMap => self.look::<ConfigMap>(target).await,
+            ObjectKind::Secret => Box::pin(self.look::<Secret>(target)).await,
+            ObjectKind::ConfigMap => Box::pin(self.look::<ConfigMap>(target)).await,
         }
+    }
+
+    /// One of the few requests that may be under way. What a request needs of memory is boxed after
+    /// that, so that the many that wait for their turn hold next to nothing.
+    async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.permits.acquire().await.ok()
     }
 
     async fn look<T: Managed>(&self, target: &Target) -> Result<Option<Found>, Failure> {
@@ -185,11 +193,20 @@ impl Objects {
         how: Manner,
         desired: impl FnMut(Option<&Existing>) -> Result<Desired, Failure>,
     ) -> Result<Applied, Failure> {
+        let _permit = self.permit().await;
         match (target.kind, self.blind()) {
-            (ObjectKind::Secret, false) => self.write::<Secret>(target, how, desired).await,
-            (ObjectKind::ConfigMap, false) => self.write::<ConfigMap>(target, how, desired).await,
-            (ObjectKind::Secret, true) => self.replace::<Secret>(target, how, desired).await,
-            (ObjectKind::ConfigMap, true) => self.replace::<ConfigMap>(target, how, desired).await,
+            (ObjectKind::Secret, false) => {
+                Box::pin(self.write::<Secret>(target, how, desired)).await
+            }
+            (ObjectKind::ConfigMap, false) => {
+                Box::pin(self.write::<ConfigMap>(target, how, desired)).await
+            }
+            (ObjectKind::Secret, true) => {
+                Box::pin(self.replace::<Secret>(target, how, desired)).await
+            }
+            (ObjectKind::ConfigMap, true) => {
+                Box::pin(self.replace::<ConfigMap>(target, how, desired)).await
+            }
         }
     }
 
@@ -319,9 +336,6 @@ impl Objects {
         target: &Target,
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, CallError> {
-        let Ok(_permit) = self.permits.acquire().await else {
-            return Err(CallError::Unreachable);
-        };
         let result = match timeout(CALL, request).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(kube::Error::Api(status))) => {
