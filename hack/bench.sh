@@ -22,7 +22,7 @@ say 'starting a cluster'
 start_cluster
 {
 	"$kubectl" create namespace jasm-system
-	"$kubectl" apply -k "$root/config/rbac"
+	"$kubectl" apply -k "$root/config/rbac/default"
 } >"$work/logs/setup"
 account
 "$kubectl" config view --raw -o json >"$work/admin.json"

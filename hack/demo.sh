@@ -171,7 +171,7 @@ start_cluster
 
 heading 'JASM gets an account and these rights, no others'
 show kubectl create namespace jasm-system
-show kubectl apply -k config/rbac
+show kubectl apply -k config/rbac/default
 show kubectl describe clusterrole jasm
 account
 

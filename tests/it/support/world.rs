@@ -74,7 +74,7 @@ impl World {
 
     /// Binds the account to the ClusterRole of that name, read from `config/`.
     async fn grant(&self, role: &str) {
-        let text = std::fs::read_to_string(root().join("config/rbac/cluster_role.yaml")).unwrap();
+        let text = std::fs::read_to_string(root().join("config/rbac/default/cluster_role.yaml")).unwrap();
         let rules = rules(&text);
         let name = format!("{role}-{}", self.namespace);
         let role = json!({"metadata": {"name": name}, "rules": rules});
@@ -101,7 +101,7 @@ impl World {
 
     /// Replaces the rules of JASM's role.
     pub(crate) async fn set_rules(&self, change: impl Fn(&mut Vec<Value>)) {
-        let text = std::fs::read_to_string(root().join("config/rbac/cluster_role.yaml")).unwrap();
+        let text = std::fs::read_to_string(root().join("config/rbac/default/cluster_role.yaml")).unwrap();
         let mut rules = rules(&text);
         change(&mut rules);
         let patch = json!({"rules": rules});
