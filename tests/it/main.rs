@@ -25,5 +25,6 @@ mod rollout;
 mod rotation;
 mod secrecy;
 mod store_faults;
+mod tiers;
 mod watch;
 mod workloads;

@@ -4,9 +4,11 @@ pub(crate) mod aws;
 pub(crate) mod cluster;
 pub(crate) mod controller;
 pub(crate) mod fake_aws;
+pub(crate) mod manifests;
 pub(crate) mod moto;
 pub(crate) mod pods;
 pub(crate) mod proxy;
+pub(crate) mod tier;
 pub(crate) mod world;
 
 use std::future::Future;

@@ -16,6 +16,8 @@ pub(crate) struct Cluster {
     pub(crate) kubeconfig: String,
     pub(crate) audit_log: String,
     pub(crate) server: String,
+    /// Empty if the cluster's programs came without one.
+    pub(crate) kubectl: String,
     /// The launcher ends the cluster when its standard input closes, so when this process is gone.
     #[serde(skip)]
     _launcher: Option<Child>,

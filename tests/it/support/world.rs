@@ -17,10 +17,12 @@ use tempfile::TempDir;
 
 use super::cluster::{admin, cluster};
 use super::controller::{Controller, Start};
-use super::{eventually, moto, root};
+use super::{eventually, manifests, moto};
 
 pub(crate) struct World {
     pub(crate) namespace: String,
+    /// Where JASM's account is, and what it is called.
+    pub(crate) account: (String, String),
     pub(crate) admin: Client,
     pub(crate) dir: TempDir,
     started: AtomicU32,
@@ -37,22 +39,29 @@ pub(crate) struct Request {
 }
 
 impl World {
-    /// A namespace whose name begins with the test's.
+    /// A namespace whose name begins with the test's, with an account that has the default rights.
     pub(crate) async fn new(test: &str) -> Self {
+        let world = Self::without_account(test).await;
+        let account = json!({"metadata": {"name": "jasm"}});
+        world.create_typed::<ServiceAccount>(account).await;
+        world.grant("jasm").await;
+        world.write_kubeconfig(None).await;
+        world
+    }
+
+    /// The same without an account: the caller makes one, and [`write_kubeconfig`](Self::write_kubeconfig).
+    pub(crate) async fn without_account(test: &str) -> Self {
         let admin = admin().await;
         let namespace = format!("{test}-{:06x}", fastrand::u32(..0x0100_0000));
         let world = Self {
+            account: (namespace.clone(), "jasm".to_owned()),
             namespace,
             admin,
             dir: TempDir::new().unwrap(),
             started: AtomicU32::new(0),
         };
         world.add_namespace(&world.namespace.clone()).await;
-        let account = json!({"metadata": {"name": "jasm"}});
-        world.create_typed::<ServiceAccount>(account).await;
-        world.grant("jasm").await;
         std::fs::create_dir(world.dir.path().join("store")).unwrap();
-        world.write_kubeconfig(None).await;
         world.config("").await;
         world
     }
@@ -74,8 +83,7 @@ impl World {
 
     /// Binds the account to the ClusterRole of that name, read from `config/`.
     async fn grant(&self, role: &str) {
-        let text = std::fs::read_to_string(root().join("config/rbac/default/cluster_role.yaml")).unwrap();
-        let rules = rules(&text);
+        let rules = rules();
         let name = format!("{role}-{}", self.namespace);
         let role = json!({"metadata": {"name": name}, "rules": rules});
         let roles = Api::<ClusterRole>::all(self.admin.clone());
@@ -101,8 +109,7 @@ impl World {
 
     /// Replaces the rules of JASM's role.
     pub(crate) async fn set_rules(&self, change: impl Fn(&mut Vec<Value>)) {
-        let text = std::fs::read_to_string(root().join("config/rbac/default/cluster_role.yaml")).unwrap();
-        let mut rules = rules(&text);
+        let mut rules = rules();
         change(&mut rules);
         let patch = json!({"rules": rules});
         let roles = Api::<ClusterRole>::all(self.admin.clone());
@@ -122,9 +129,10 @@ impl World {
             }),
             ..TokenRequest::default()
         };
-        let accounts = Api::<ServiceAccount>::namespaced(self.admin.clone(), &self.namespace);
+        let (namespace, name) = &self.account;
+        let accounts = Api::<ServiceAccount>::namespaced(self.admin.clone(), namespace);
         let answer = accounts
-            .create_token_request("jasm", &PostParams::default(), &request)
+            .create_token_request(name, &PostParams::default(), &request)
             .await
             .unwrap();
         let admin = kube::config::Kubeconfig::read_from(&cluster().kubeconfig).unwrap();
@@ -142,7 +150,7 @@ impl World {
         std::fs::write(self.kubeconfig(), config.to_string()).unwrap();
     }
 
-    fn kubeconfig(&self) -> PathBuf {
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.dir.path().join("kubeconfig")
     }
 
@@ -470,7 +478,8 @@ impl World {
 
     /// Every finished request that JASM's account made, from the API server's audit log.
     pub(crate) fn requests(&self) -> Vec<Request> {
-        let user = format!("system:serviceaccount:{}:jasm", self.namespace);
+        let (namespace, name) = &self.account;
+        let user = format!("system:serviceaccount:{namespace}:{name}");
         let text = std::fs::read_to_string(&cluster().audit_log).unwrap();
         let text_of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         text.lines()
@@ -504,21 +513,8 @@ fn phase(pod: &Pod) -> &str {
         .unwrap_or_default()
 }
 
-/// The rules of a ClusterRole manifest, read with JASM's own YAML.
-fn rules(manifest: &str) -> Vec<Value> {
-    let node = jasm::yaml::parse(manifest).unwrap();
-    let pairs = node.map("the role").unwrap();
-    let (_, rules) = pairs.iter().find(|(key, _)| key.raw() == "rules").unwrap();
-    rules.list("rules").unwrap().iter().map(to_json).collect()
-}
-
-fn to_json(node: &jasm::yaml::Node) -> Value {
-    match &node.value {
-        jasm::yaml::Value::Scalar { text, .. } => json!(text),
-        jasm::yaml::Value::List(items) => items.iter().map(to_json).collect(),
-        jasm::yaml::Value::Map(pairs) => pairs
-            .iter()
-            .map(|(key, value)| (key.raw().to_owned(), to_json(value)))
-            .collect(),
-    }
+/// The rules of the default tier.
+fn rules() -> Vec<Value> {
+    let role = manifests::documents(&manifests::read("config/rbac/default/cluster_role.yaml"));
+    role[0]["rules"].as_array().unwrap().clone()
 }

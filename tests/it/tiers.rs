@@ -1,0 +1,196 @@
+//! The tiers of rights in `config/rbac`, each tried by the real binary under exactly that account:
+//! every verb that is given is used, and nothing is refused that it should have.
+
+use std::collections::BTreeSet;
+
+use kube::api::{DeleteParams, ListParams};
+use serde_json::Value;
+
+use crate::support::eventually;
+use crate::support::pods::template;
+use crate::support::tier::{Parts, Tier};
+use crate::support::world::{Request, World};
+
+/// A life in which everything happens that JASM has a right for: workloads of every kind that is looked
+/// up, three of which share a Secret and a ConfigMap, and rollouts that change them.
+async fn life(world: &World, args: &[&str]) -> Vec<Request> {
+    world.put("db", r#"{"user":"app"}"#);
+    let jasm = world.jasm_with(args).await;
+    jasm.ready().await;
+    let text = format!("local:{}/db", world.namespace);
+    let annotations = [("secret.db", text.as_str()), ("config.db", text.as_str())];
+    let pods = template(&annotations).env_from("db");
+    world.create(pods.deployment("shop", 2)).await;
+    world.running("shop", 2).await;
+    // Later than the first, so that an owner has to be added.
+    world.create(pods.job("once")).await;
+    world.create(pods.stateful_set("state", 1)).await;
+    for (app, count) in [("once", 1), ("state", 1)] {
+        world.running(app, count).await;
+    }
+    // A stuck rollout of the StatefulSet makes two revisions differ, so that their order is asked.
+    world.put("db", r#"{"user":"app","more":"x"}"#);
+    let narrowed = format!("local:{}/db#more", world.namespace);
+    let pods = template(&[("secret.db", &narrowed), ("config.db", &text)]).env_from("db");
+    world.roll(&pods.stateful_set("state", 1)).await;
+    let pods = template(&[("secret.db", &narrowed), ("config.db", &narrowed)]).env_from("db");
+    world.roll(&pods.deployment("shop", 2)).await;
+    world.running("shop", 2).await;
+    world.running("state", 1).await;
+    world.expect("db", &[("user", "app"), ("more", "x")]).await;
+    assert_eq!(jasm.terminate().await, 0);
+    world.requests()
+}
+
+fn used(requests: &[Request]) -> BTreeSet<(String, String)> {
+    requests
+        .iter()
+        .map(|request| (request.resource.clone(), request.verb.clone()))
+        .collect()
+}
+
+fn refused(requests: &[Request]) -> Vec<&Request> {
+    requests
+        .iter()
+        .filter(|request| request.code == 403)
+        .collect()
+}
+
+async fn owners(world: &World) -> BTreeSet<String> {
+    let secret = world.secrets().get("db").await.unwrap();
+    let owners = secret.metadata.owner_references.into_iter().flatten();
+    owners.map(|owner| owner.name).collect()
+}
+
+#[tokio::test]
+async fn default() {
+    let resources = &["rbac/default"];
+    let tier = Tier::install(
+        "default",
+        Parts {
+            resources,
+            ..Parts::default()
+        },
+    )
+    .await;
+    let requests = life(&tier.world, &[]).await;
+    assert_eq!(used(&requests), tier.given);
+    // This API server demands "delete" of whoever adds owners, which is not for this tier.
+    let refused = refused(&requests);
+    assert!(!refused.is_empty());
+    assert!(
+        refused.iter().all(|request| request.verb == "update"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        owners(&tier.world).await,
+        BTreeSet::from(["shop".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn shared_targets() {
+    let resources = &["rbac/default"];
+    let components = &["rbac/shared-targets"];
+    let tier = Tier::install(
+        "sharedtargets",
+        Parts {
+            resources,
+            components,
+            ..Parts::default()
+        },
+    )
+    .await;
+    let requests = life(&tier.world, &[]).await;
+    assert_eq!(refused(&requests), Vec::<&Request>::new());
+    let owners = owners(&tier.world).await;
+    assert_eq!(owners, ["once", "shop", "state"].map(str::to_owned).into());
+    // The right to delete is asked for when owners change, and never used.
+    let mut given = tier.given.clone();
+    for resource in ["secrets", "configmaps"] {
+        assert!(given.remove(&(resource.to_owned(), "delete".to_owned())));
+    }
+    assert_eq!(used(&requests), given);
+
+    let forged = tier.forged().await;
+    let secrets = kube::Api::<k8s_openapi::api::core::v1::Secret>::namespaced(
+        forged.clone(),
+        &tier.world.namespace,
+    );
+    let config_maps = kube::Api::<k8s_openapi::api::core::v1::ConfigMap>::namespaced(
+        forged,
+        &tier.world.namespace,
+    );
+    for object in ["db", "kube-root-ca.crt"] {
+        let error = config_maps
+            .delete(object, &DeleteParams::default())
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("JASM deletes nothing"),
+            "{error}"
+        );
+    }
+    let error = secrets
+        .delete("db", &DeleteParams::default())
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("JASM deletes nothing"),
+        "{error}"
+    );
+    // Nor all at once; the list is refused, or the deletion.
+    let error = secrets
+        .delete_collection(&DeleteParams::default(), &ListParams::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, kube::Error::Api(status) if status.code == 403));
+    assert!(tier.world.data("db").await.is_some());
+}
+
+#[tokio::test]
+async fn namespaced() {
+    let resources = &["rbac/namespaced"];
+    let opt_in = true;
+    let tier = Tier::install(
+        "namespaced",
+        Parts {
+            resources,
+            opt_in,
+            ..Parts::default()
+        },
+    )
+    .await;
+    let world = &tier.world;
+    let config = std::fs::read_to_string(world.config_file()).unwrap();
+    let one = config.replace(
+        &format!("[\"{}*\"]", world.namespace),
+        &format!("[\"{}\"]", world.namespace),
+    );
+    assert_ne!(one, config);
+    std::fs::write(world.config_file(), one).unwrap();
+    // The pods of a namespace that did not opt in are seen and passed over.
+    let text = format!("local:{}/db", world.namespace);
+    let pod = template(&[("secret.db", &text)])
+        .env_from("db")
+        .pod("elsewhere");
+    world.create_in(&tier.home, pod).await;
+    let requests = life(world, &[]).await;
+    assert_eq!(used(&requests), tier.given);
+    let elsewhere: Vec<_> = requests
+        .iter()
+        .filter(|request| request.resource != "pods" && request.namespace != world.namespace)
+        .collect();
+    assert_eq!(elsewhere, Vec::<&Request>::new());
+    assert!(
+        refused(&requests)
+            .iter()
+            .all(|request| request.verb == "update")
+    );
+
+    // The same account gets nothing there by asking.
+    let forged = tier.forged().await;
+    let secrets = kube::Api::<k8s_openapi::api::core::v1::Secret>::namespaced(forged, &tier.home);
+    let error = secrets.get_opt("db").await.unwrap_err();
+    assert!(matches!(error, kube::Error::Api(status) if status.code == 403));
+}
