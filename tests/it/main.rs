@@ -13,16 +13,19 @@
 
 mod support;
 
+mod admission;
 mod audit;
 mod burst;
 mod forms;
 mod late;
+mod manifests;
 mod objects;
 mod process;
 mod refusals;
 mod restart;
 mod rollout;
 mod rotation;
+mod samples;
 mod secrecy;
 mod store_faults;
 mod tiers;

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use kube::api::{DeleteParams, ListParams};
-use serde_json::Value;
 
 use crate::support::eventually;
 use crate::support::pods::template;
@@ -24,19 +23,23 @@ async fn life(world: &World, args: &[&str]) -> Vec<Request> {
     world.running("shop", 2).await;
     // Later than the first, so that an owner has to be added.
     world.create(pods.job("once")).await;
-    world.create(pods.stateful_set("state", 1)).await;
-    for (app, count) in [("once", 1), ("state", 1)] {
+    world.create(pods.stateful_set("state", 2)).await;
+    for (app, count) in [("once", 1), ("state", 2)] {
         world.running(app, count).await;
     }
-    // A stuck rollout of the StatefulSet makes two revisions differ, so that their order is asked.
+    // A rollout of the StatefulSet that is stuck between two revisions which differ: their order is asked.
     world.put("db", r#"{"user":"app","more":"x"}"#);
     let narrowed = format!("local:{}/db#more", world.namespace);
-    let pods = template(&[("secret.db", &narrowed), ("config.db", &text)]).env_from("db");
-    world.roll(&pods.stateful_set("state", 1)).await;
+    let pods = template(&[("secret.db", &narrowed), ("config.db", &text)]).unschedulable();
+    world.roll(&pods.stateful_set("state", 2)).await;
+    eventually("the order of the revisions is asked", || async {
+        let asked = |request: &Request| request.resource == "controllerrevisions";
+        world.requests().iter().any(asked).then_some(())
+    })
+    .await;
     let pods = template(&[("secret.db", &narrowed), ("config.db", &narrowed)]).env_from("db");
     world.roll(&pods.deployment("shop", 2)).await;
     world.running("shop", 2).await;
-    world.running("state", 1).await;
     world.expect("db", &[("user", "app"), ("more", "x")]).await;
     assert_eq!(jasm.terminate().await, 0);
     world.requests()

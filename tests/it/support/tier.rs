@@ -48,7 +48,7 @@ impl Tier {
             text.push_str("  []\n");
         }
         overlays.write("rights", &text);
-        let mut text = format!("nameSuffix: -{suffix}\nresources:\n  - ../rights\n");
+        let mut text = format!("nameSuffix: \"-{suffix}\"\nresources:\n  - ../rights\n");
         if parts.opt_in {
             let opt_in =
                 format!("namespace: {namespace}\nresources:\n  - CONFIG/rbac/namespaced/opt-in\n");

@@ -1,0 +1,307 @@
+//! Everything in `config/`: the API server takes it, the manager is as restricted as can be and runs, and
+//! JASM understands its own files.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use clap::Parser;
+use jasm::settings::{Overrides, Settings};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::ListParams;
+use serde_json::{Value, json};
+
+use crate::support::manifests::{Overlays, Run, build, create, documents, kind, name, read};
+use crate::support::{cluster, eventually, root};
+
+/// Kinds of the Prometheus operator, which the cluster here does not have.
+const OPERATOR: &str = "monitoring.coreos.com/v1";
+
+/// Folders below `config/` with a kustomization, by `Kustomization` or `Component`.
+fn folders(wanted: &str) -> Vec<String> {
+    fn walk(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.ends_with("kustomization.yaml") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join("config"), &mut found);
+    let mut folders: Vec<_> = found
+        .iter()
+        .filter(|path| documents(&std::fs::read_to_string(path).unwrap())[0]["kind"] == wanted)
+        .map(|path| {
+            path.parent()
+                .unwrap()
+                .strip_prefix(root())
+                .unwrap()
+                .display()
+                .to_string()
+        })
+        .collect();
+    folders.sort();
+    folders
+}
+
+fn find<'a>(objects: &'a [Value], wanted: &str) -> &'a Value {
+    objects
+        .iter()
+        .find(|object| kind(object) == wanted)
+        .unwrap()
+}
+
+/// The namespaces that the manifests name.
+async fn namespaces(admin: &kube::Client) {
+    let jasm = documents(&read("config/default/namespace.yaml")).remove(0);
+    let other = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "manifests"}});
+    for namespace in [jasm, other] {
+        match create(admin, &namespace, Run::Real).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            result => {
+                result.unwrap();
+            }
+        }
+    }
+    // Pods are refused until their account is there.
+    eventually("the namespace's default account", || async {
+        Api::<k8s_openapi::api::core::v1::ServiceAccount>::namespaced(admin.clone(), "jasm-system")
+            .get_opt("default")
+            .await
+            .unwrap()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_api_server_takes_every_manifest() {
+    let admin = cluster::admin().await;
+    namespaces(&admin).await;
+    let components = folders("Component");
+    assert!(components.len() >= 6, "{components:?}");
+    let overlays = Overlays::new();
+    let mut text = "namespace: manifests\nresources: [CONFIG/default]\ncomponents:\n".to_owned();
+    for component in &components {
+        text.push_str(&format!(
+            "  - {}\n",
+            component.replacen("config", "CONFIG", 1)
+        ));
+    }
+    overlays.write("all", &text);
+    let mut built = vec![("all components".to_owned(), overlays.build("all"))];
+    built.extend(folders("Kustomization").into_iter().map(|folder| {
+        let objects = build(&folder);
+        (folder, objects)
+    }));
+    assert!(built.len() > 12, "{built:?}");
+    for (folder, objects) in &mut built {
+        assert!(!objects.is_empty(), "{folder}");
+        for object in objects {
+            if object["metadata"]["namespace"] == "shop" {
+                // Another test's, which may not be there yet.
+                object["metadata"]["namespace"] = json!("manifests");
+            }
+            if object["apiVersion"] == OPERATOR {
+                operator_kind(object);
+                continue;
+            }
+            match create(&admin, object, Run::Dry).await {
+                // There for real already, so it passed all checks.
+                Err(kube::Error::Api(status))
+                    if status.code == 409 && status.reason == "AlreadyExists" => {}
+                result => {
+                    result.unwrap_or_else(|error| {
+                        panic!("{folder}: {} {}: {error}", kind(object), name(object))
+                    });
+                }
+            }
+        }
+    }
+    let kinds: BTreeSet<_> = built
+        .iter()
+        .flat_map(|(_, objects)| objects)
+        .map(|object| kind(object))
+        .collect();
+    for expected in [
+        "Deployment",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "ServiceMonitor",
+        "PrometheusRule",
+    ] {
+        assert!(kinds.contains(expected), "no {expected} in {kinds:?}");
+    }
+}
+
+/// The few fields that matter of the kinds that only the Prometheus operator knows.
+fn operator_kind(object: &Value) {
+    let text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+    if kind(object) == "ServiceMonitor" {
+        let service = documents(&read("config/manager/service.yaml")).remove(0);
+        for (label, value) in object["spec"]["selector"]["matchLabels"]
+            .as_object()
+            .unwrap()
+        {
+            assert_eq!(&service["metadata"]["labels"][label], value);
+        }
+        assert_eq!(
+            object["spec"]["endpoints"][0]["port"],
+            service["spec"]["ports"][0]["name"]
+        );
+        return;
+    }
+    assert_eq!(kind(object), "PrometheusRule");
+    for rule in object["spec"]["groups"][0]["rules"].as_array().unwrap() {
+        let known = ["alert", "expr", "for", "labels", "annotations"];
+        assert!(
+            rule.as_object()
+                .unwrap()
+                .keys()
+                .all(|key| known.contains(&key.as_str())),
+            "{rule}"
+        );
+        assert!(
+            text(&rule["alert"]) && text(&rule["expr"]) && text(&rule["labels"]["severity"]),
+            "{rule}"
+        );
+        let said = &rule["annotations"];
+        assert!(
+            text(&said["summary"]) && text(&said["description"]),
+            "{rule}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_manager_runs_in_a_namespace_that_enforces_restricted() {
+    let admin = cluster::admin().await;
+    namespaces(&admin).await;
+    let objects = build("config/default");
+    // The cluster's roles are tried in tests of their own.
+    for wanted in ["ServiceAccount", "ConfigMap", "Service", "Deployment"] {
+        let mut object = find(&objects, wanted).clone();
+        if wanted == "Deployment" {
+            // What the image says of itself, of which the pretended runtime knows nothing.
+            object["spec"]["template"]["spec"]["securityContext"]["runAsUser"] = json!(65532);
+        }
+        create(&admin, &object, Run::Real).await.unwrap();
+    }
+    let pods = Api::<Pod>::namespaced(admin.clone(), "jasm-system");
+    eventually("the manager's pod runs", || async {
+        let pods = pods
+            .list(&ListParams::default().labels("app.kubernetes.io/component=controller"))
+            .await
+            .unwrap();
+        let phase = pods.items.first()?.status.as_ref()?.phase.clone()?;
+        (phase == "Running").then_some(())
+    })
+    .await;
+    // What enforces it is awake: each of these takes one restriction away.
+    let deployment = find(&objects, "Deployment");
+    let weaker = [
+        ("/securityContext/runAsNonRoot", json!(false)),
+        ("/securityContext/seccompProfile/type", json!("Unconfined")),
+        (
+            "/containers/0/securityContext/allowPrivilegeEscalation",
+            json!(true),
+        ),
+        ("/containers/0/securityContext/capabilities/drop", json!([])),
+    ];
+    for (place, value) in weaker {
+        let mut spec = deployment["spec"]["template"]["spec"].clone();
+        *spec.pointer_mut(place).unwrap() = value;
+        let pod = json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "weaker", "namespace": "jasm-system"}, "spec": spec});
+        let error = create(&admin, &pod, Run::Dry).await.unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("violates PodSecurity \"restricted"),
+            "{place}: {error}"
+        );
+    }
+    let context = &deployment["spec"]["template"]["spec"]["containers"][0]["securityContext"];
+    assert_eq!(context["readOnlyRootFilesystem"], true);
+}
+
+#[test]
+fn the_manager_is_what_the_program_expects() {
+    let objects = build("config/default");
+    let deployment = find(&objects, "Deployment");
+    let spec = &deployment["spec"]["template"]["spec"];
+    let container = &spec["containers"][0];
+    let image = format!("ghcr.io/codnod/jasm:{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(container["image"], image);
+    // Arguments that the program takes.
+    let args = container["args"].as_array().unwrap();
+    let line = args.iter().map(|arg| arg.as_str().unwrap());
+    jasm::args::Cli::try_parse_from(std::iter::once("jasm").chain(line)).unwrap();
+    // The file of the ConfigMap, in its folder and not by subPath.
+    let config = find(&objects, "ConfigMap");
+    let mount = &container["volumeMounts"][0];
+    assert_eq!(
+        spec["volumes"][0]["configMap"]["name"],
+        config["metadata"]["name"]
+    );
+    assert_eq!(mount["name"], spec["volumes"][0]["name"]);
+    assert!(mount["subPath"].is_null());
+    let folder = mount["mountPath"].as_str().unwrap();
+    let file = format!(
+        "--config={folder}/{}",
+        config["data"].as_object().unwrap().keys().next().unwrap()
+    );
+    assert!(args.contains(&json!(file)), "{file} is not among {args:?}");
+    // The port that it listens on if nobody says another.
+    let listen = Settings::read(None, &Overrides::default()).unwrap().listen;
+    assert_eq!(container["ports"][0]["containerPort"], listen.port());
+    let port = &container["ports"][0]["name"];
+    for probe in ["livenessProbe", "readinessProbe"] {
+        assert_eq!(&container[probe]["httpGet"]["port"], port);
+    }
+    assert_eq!(
+        &find(&objects, "Service")["spec"]["ports"][0]["targetPort"],
+        port
+    );
+    // 20 s for what is under way and 3 s for the last events.
+    assert!(spec["terminationGracePeriodSeconds"].as_i64().unwrap() > 23);
+}
+
+#[test]
+fn every_config_in_the_tree_is_one_that_jasm_takes() {
+    let mut seen = 0;
+    for folder in folders("Kustomization") {
+        for object in build(&folder) {
+            let Some(text) = object["data"]["jasm.yaml"].as_str() else {
+                continue;
+            };
+            let settings = Settings::read(Some(text), &Overrides::default())
+                .unwrap_or_else(|problem| panic!("{folder}: {problem}"));
+            // An overlay is there to name stores; the base leaves that to it.
+            let overlay = folder.starts_with("config/overlays/");
+            assert_eq!(settings.stores.is_empty(), !overlay, "{folder}");
+            assert!(
+                settings.stores.iter().all(|store| !store.allow.is_empty()),
+                "{folder}"
+            );
+            seen += 1;
+        }
+    }
+    assert_eq!(
+        seen, 6,
+        "config/default, config/manager and the four overlays"
+    );
+}
+
+#[test]
+fn on_eks_jasm_is_its_own_identity_and_not_the_nodes() {
+    let objects = build("config/overlays/eks");
+    let annotations = &find(&objects, "ServiceAccount")["metadata"]["annotations"];
+    let role = annotations["eks.amazonaws.com/role-arn"].as_str().unwrap();
+    assert!(role.starts_with("arn:aws:iam::"), "{role}");
+    let env = &find(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["env"];
+    let off = json!({"name": "AWS_EC2_METADATA_DISABLED", "value": "true"});
+    assert!(env.as_array().unwrap().contains(&off), "{env}");
+}
