@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use kube::api::{DeleteParams, ListParams};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use serde_json::json;
 
 use crate::support::eventually;
 use crate::support::pods::template;
@@ -116,14 +119,8 @@ async fn shared_targets() {
     assert_eq!(used(&requests), given);
 
     let forged = tier.forged().await;
-    let secrets = kube::Api::<k8s_openapi::api::core::v1::Secret>::namespaced(
-        forged.clone(),
-        &tier.world.namespace,
-    );
-    let config_maps = kube::Api::<k8s_openapi::api::core::v1::ConfigMap>::namespaced(
-        forged,
-        &tier.world.namespace,
-    );
+    let secrets = Api::<Secret>::namespaced(forged.clone(), &tier.world.namespace);
+    let config_maps = Api::<ConfigMap>::namespaced(forged, &tier.world.namespace);
     for object in ["db", "kube-root-ca.crt"] {
         let error = config_maps
             .delete(object, &DeleteParams::default())
@@ -193,7 +190,110 @@ async fn namespaced() {
 
     // The same account gets nothing there by asking.
     let forged = tier.forged().await;
-    let secrets = kube::Api::<k8s_openapi::api::core::v1::Secret>::namespaced(forged, &tier.home);
+    let secrets = Api::<Secret>::namespaced(forged, &tier.home);
     let error = secrets.get_opt("db").await.unwrap_err();
     assert!(matches!(error, kube::Error::Api(status) if status.code == 403));
+}
+
+#[tokio::test]
+async fn observe() {
+    let parts = Parts {
+        resources: &["rbac/observe"],
+        ..Parts::default()
+    };
+    let tier = Tier::install("observe", parts).await;
+    let world = &tier.world;
+    let requests = life(world, &["--rights", "observe"]).await;
+    assert_eq!(used(&requests), tier.given);
+    assert!(
+        refused(&requests)
+            .iter()
+            .all(|request| request.verb == "update")
+    );
+
+    // What this tier is for: with every pod running, a deleted Secret and a changed one come back.
+    world.put("mail", r#"{"host":"mail"}"#);
+    let jasm = world.jasm_with(&["--rights", "observe"]).await;
+    jasm.ready().await;
+    let text = format!("local:{}/mail", world.namespace);
+    let pods = template(&[("secret.mail", &text)]).env_from("mail");
+    world.create(pods.deployment("mailer", 1)).await;
+    world.running("mailer", 1).await;
+    world.expect("mail", &[("host", "mail")]).await;
+    let secrets = world.secrets();
+    secrets
+        .delete("mail", &DeleteParams::default())
+        .await
+        .unwrap();
+    world.expect("mail", &[("host", "mail")]).await;
+    let change = Patch::Merge(json!({"stringData": {"host": "elsewhere"}}));
+    secrets
+        .patch("mail", &PatchParams::default(), &change)
+        .await
+        .unwrap();
+    world.expect("mail", &[("host", "mail")]).await;
+    assert_eq!(jasm.terminate().await, 0);
+}
+
+#[tokio::test]
+async fn write_only() {
+    let parts = Parts {
+        resources: &["rbac/write-only"],
+        ..Parts::default()
+    };
+    let tier = Tier::install("writeonly", parts).await;
+    let requests = life(&tier.world, &["--rights", "write-only"]).await;
+    assert_eq!(used(&requests), tier.given);
+    // Neither a Secret nor a ConfigMap can be read with this account.
+    let forged = tier.forged().await;
+    let secrets = Api::<Secret>::namespaced(forged.clone(), &tier.world.namespace);
+    let config_maps = Api::<ConfigMap>::namespaced(forged, &tier.world.namespace);
+    let errors = [
+        secrets.get_opt("db").await.map(|_| ()).unwrap_err(),
+        secrets
+            .list(&ListParams::default())
+            .await
+            .map(|_| ())
+            .unwrap_err(),
+        config_maps.get_opt("db").await.map(|_| ()).unwrap_err(),
+        config_maps
+            .list(&ListParams::default())
+            .await
+            .map(|_| ())
+            .unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, kube::Error::Api(status) if status.code == 403));
+    }
+}
+
+#[tokio::test]
+async fn write_only_leaves_alone_what_it_may_not_even_look_at() {
+    let parts = Parts {
+        resources: &["rbac/write-only"],
+        ..Parts::default()
+    };
+    let tier = Tier::install("blind", parts).await;
+    let world = &tier.world;
+    world.put("db", r#"{"user":"app"}"#);
+    let foreign = json!({"metadata": {"name": "db"}, "stringData": {"user": "somebody"}});
+    let foreign: Secret = serde_json::from_value(foreign).unwrap();
+    world
+        .secrets()
+        .create(&PostParams::default(), &foreign)
+        .await
+        .unwrap();
+    let jasm = world.jasm_with(&["--rights", "write-only"]).await;
+    jasm.ready().await;
+    let text = format!("local:{}/db", world.namespace);
+    world
+        .create(
+            template(&[("secret.db", &text)])
+                .unschedulable()
+                .pod("shop"),
+        )
+        .await;
+    world.event("NotOwned", "shop").await;
+    world.expect("db", &[("user", "somebody")]).await;
+    assert_eq!(jasm.terminate().await, 0);
 }
