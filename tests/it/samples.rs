@@ -293,7 +293,11 @@ async fn every_sample_is_served_and_its_pods_run() {
     );
     let (_, invoices) = content(&tier, "Secret", "invoices").await.unwrap();
     assert_eq!(invoices["FIRST_SCOPE"], b"read");
-    assert_eq!(jasm.metric("jasm_targets", &["failing"]).await, 0.0);
+    // A read that a busy machine made late is tried again, and then nothing is left that failed.
+    eventually("no target is failing", || async {
+        (jasm.metric("jasm_targets", &["failing"]).await == 0.0).then_some(())
+    })
+    .await;
     every_metric_of_the_alerts_is_there(&jasm.get("/metrics").await.unwrap().1);
     assert_eq!(jasm.terminate().await, 0);
     let refused: Vec<_> = world
