@@ -245,7 +245,9 @@ async fn every_sample_is_served_and_its_pods_run() {
         .replace("identity: controller\n", &endpoint);
     assert_eq!(config.matches("endpoint: ").count(), 2);
     std::fs::write(world.config_file(), config).unwrap();
-    let jasm = world.jasm().await;
+    // The namespaces of other tests are not for this one.
+    let jasm = world.jasm_with(&["--namespaces", NAMESPACE]).await;
+    jasm.ready().await;
     world.add_namespace(NAMESPACE).await;
     for object in build("config/samples") {
         create(&world.admin, &object, Run::Real)
