@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Parser;
 use jasm::settings::{Overrides, Settings};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::Api;
 use kube::api::ListParams;
 use serde_json::{Value, json};
@@ -54,36 +54,35 @@ fn find<'a>(objects: &'a [Value], wanted: &str) -> &'a Value {
         .unwrap()
 }
 
-/// The namespaces that the manifests name.
-async fn namespaces(admin: &kube::Client) {
-    let jasm = documents(&read("config/default/namespace.yaml")).remove(0);
-    let other = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "manifests"}});
-    for namespace in [jasm, other] {
-        match create(admin, &namespace, Run::Real).await {
-            Err(kube::Error::Api(status)) if status.code == 409 => {}
-            result => {
-                result.unwrap();
-            }
-        }
-    }
-    // Pods are refused until their account is there.
+/// `config/default` in a namespace of the test's own, which is created as that says.
+async fn installed(admin: &kube::Client, test: &str) -> (String, Vec<Value>) {
+    let namespace = format!("{test}-{:06x}", fastrand::u32(..0x0100_0000));
+    let overlays = Overlays::new();
+    let text = format!("namespace: {namespace}\nresources: [CONFIG/default]\n");
+    overlays.write("own", &text);
+    let objects = overlays.build("own");
+    let own = find(&objects, "Namespace");
+    assert_eq!(name(own), namespace);
+    create(admin, own, Run::Real).await.unwrap();
+    // Pods are refused until an account is there.
     eventually("the namespace's default account", || async {
-        Api::<k8s_openapi::api::core::v1::ServiceAccount>::namespaced(admin.clone(), "jasm-system")
+        Api::<ServiceAccount>::namespaced(admin.clone(), &namespace)
             .get_opt("default")
             .await
             .unwrap()
     })
     .await;
+    (namespace, objects)
 }
 
 #[tokio::test]
 async fn the_api_server_takes_every_manifest() {
     let admin = cluster::admin().await;
-    namespaces(&admin).await;
+    let (namespace, _) = installed(&admin, "manifests").await;
     let components = folders("Component");
     assert!(components.len() >= 6, "{components:?}");
     let overlays = Overlays::new();
-    let mut text = "namespace: manifests\nresources: [CONFIG/default]\ncomponents:\n".to_owned();
+    let mut text = "resources: [CONFIG/default]\ncomponents:\n".to_owned();
     for component in &components {
         text.push_str(&format!(
             "  - {}\n",
@@ -100,9 +99,9 @@ async fn the_api_server_takes_every_manifest() {
     for (folder, objects) in &mut built {
         assert!(!objects.is_empty(), "{folder}");
         for object in objects {
-            if object["metadata"]["namespace"] == "shop" {
-                // Another test's, which may not be there yet.
-                object["metadata"]["namespace"] = json!("manifests");
+            // Those that the manifests name may be there for another test, or not be there.
+            if object["metadata"]["namespace"].is_string() {
+                object["metadata"]["namespace"] = json!(namespace);
             }
             if object["apiVersion"] == OPERATOR {
                 operator_kind(object);
@@ -123,7 +122,7 @@ async fn the_api_server_takes_every_manifest() {
     let kinds: BTreeSet<_> = built
         .iter()
         .flat_map(|(_, objects)| objects)
-        .map(|object| kind(object))
+        .map(kind)
         .collect();
     for expected in [
         "Deployment",
@@ -178,8 +177,7 @@ fn operator_kind(object: &Value) {
 #[tokio::test]
 async fn the_manager_runs_in_a_namespace_that_enforces_restricted() {
     let admin = cluster::admin().await;
-    namespaces(&admin).await;
-    let objects = build("config/default");
+    let (namespace, objects) = installed(&admin, "restricted").await;
     // The cluster's roles are tried in tests of their own.
     for wanted in ["ServiceAccount", "ConfigMap", "Service", "Deployment"] {
         let mut object = find(&objects, wanted).clone();
@@ -189,7 +187,7 @@ async fn the_manager_runs_in_a_namespace_that_enforces_restricted() {
         }
         create(&admin, &object, Run::Real).await.unwrap();
     }
-    let pods = Api::<Pod>::namespaced(admin.clone(), "jasm-system");
+    let pods = Api::<Pod>::namespaced(admin.clone(), &namespace);
     eventually("the manager's pod runs", || async {
         let pods = pods
             .list(&ListParams::default().labels("app.kubernetes.io/component=controller"))
@@ -214,7 +212,7 @@ async fn the_manager_runs_in_a_namespace_that_enforces_restricted() {
         let mut spec = deployment["spec"]["template"]["spec"].clone();
         *spec.pointer_mut(place).unwrap() = value;
         let pod = json!({"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": "weaker", "namespace": "jasm-system"}, "spec": spec});
+            "metadata": {"name": "weaker", "namespace": namespace}, "spec": spec});
         let error = create(&admin, &pod, Run::Dry).await.unwrap_err();
         assert!(
             error
