@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Builds the test cluster's programs once and keeps them in the user's cache.
+#   build.sh        the Kubernetes of the tests (go.mod here)
+#   build.sh old    the oldest one that JASM is tested with (old/go.mod)
 # Prints two lines on stdout, progress on stderr:
 #   launcher=FILE   starts and stops a cluster
 #   bin=DIR         etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubemark, kubectl
@@ -11,12 +13,13 @@ me=cluster
 # shellcheck source=tests/tools/lib.sh
 source "$here/../tools/lib.sh"
 cache=$jasm_cache/cluster
+module=$here
 needed=(etcd kube-apiserver kube-controller-manager kube-scheduler kubemark)
 go_min=1.26
 
 # The machine is part of the key since a home folder may be shared between machines.
 hash_of() {
-	(cd "$here" && {
+	(cd "$module" && {
 		uname -sm
 		printf '%s\n' "${build_flags[@]}"
 		find "$@" -type f ! -name '*_test.go' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
@@ -65,9 +68,9 @@ launcher() {
 
 build_kube() {
 	local started=$SECONDS total
-	say 'building the test cluster once: about 8 minutes on two cores, then it is kept in the cache'
+	say "building the test cluster (Kubernetes $2) once: about 8 minutes on two cores, then it is kept in the cache"
 	start_build
-	cd "$here"
+	cd "$module"
 	say 'fetching modules'
 	long "$tmp/log" '^go: downloading' 'modules fetched' go list -deps ./cmd/kube ||
 		fail 'the modules of the test cluster are not to be had'
@@ -86,8 +89,8 @@ build_kube() {
 
 kube() {
 	local version dir
-	version=$(awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$here/go.mod")
-	[[ $version =~ ^v([0-9]+)\.([0-9]+)\. ]] || fail 'go.mod names no version of k8s.io/kubernetes'
+	version=$(awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$module/go.mod")
+	[[ $version =~ ^v([0-9]+)\.([0-9]+)\. ]] || fail "$module/go.mod names no version of k8s.io/kubernetes"
 	local stamp=k8s.io/component-base/version
 	# Without the stamp the API server calls itself v0.0.0.
 	local -a build_flags=(-trimpath -buildvcs=false -mod=readonly
@@ -96,7 +99,7 @@ kube() {
 	if [[ ! -x $dir/kube ]]; then
 		need_go
 		lock "$cache/kube.lock"
-		[[ -x $dir/kube ]] || build_kube "$dir"
+		[[ -x $dir/kube ]] || build_kube "$dir" "$version"
 		unlock
 	fi
 	bin=$dir
@@ -112,6 +115,15 @@ foreign() {
 }
 
 [[ $(uname -s) == Linux ]] || fail 'the test cluster runs on Linux only'
+case ${1:-} in
+'') ;;
+old)
+	[[ -z ${JASM_CLUSTER_BIN:-} ]] || fail 'JASM_CLUSTER_BIN names programs that are there already, so nothing older is built; unset it'
+	module=$here/old
+	;;
+*) fail "\"$1\" is none of the clusters that can be built; leave it away, or say \"old\"" ;;
+esac
 if [[ -n ${JASM_CLUSTER_BIN:-} ]]; then foreign; else kube; fi
+module=$here
 launcher
 printf 'launcher=%s\nbin=%s\n' "$launcher" "$bin"
