@@ -37,31 +37,6 @@ kubectl() { "$kubectl" "$@"; }
 keys() { kubectl describe secret "$1" | sed -n '/^Data/,$p'; }
 difference() { diff "$@" || true; }
 
-# within SECONDS WHAT COMMAND...: waits until the command is true; if that does not come, shows what there is.
-within() {
-	local deadline=$((SECONDS + $1)) what=$2
-	shift 2
-	until "$@"; do
-		if [[ -n $jasm_pid ]] && ! kill -0 "$jasm_pid" 2>/dev/null; then dump "JASM ended by itself"; fi
-		if ((SECONDS > deadline)); then dump "waited in vain for $what"; fi
-		sleep 0.1
-	done
-}
-
-dump() {
-	{
-		printf '\n-- pods\n'
-		kubectl get pods --all-namespaces || true
-		printf '\n-- events\n'
-		kubectl get events --all-namespaces || true
-		if [[ -e $work/logs/jasm.log ]]; then
-			printf '\n-- the end of the log of JASM\n'
-			tail -n 40 "$work/logs/jasm.log"
-		fi
-	} >&2
-	fail "$1"
-}
-
 of_pods() { kubectl get pods --selector "app=shop${2:-}" -o jsonpath="{.items[*].$1}"; }
 reasons() { of_pods 'status.containerStatuses[*].state.waiting.reason'; }
 pods_wait() { [[ $(reasons) == 'ContainerCreating ContainerCreating ContainerCreating' ]]; }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What the demo and the benchmark have in common: JASM built, a cluster started, everything ended.
+# What the demo, the benchmark and the tests of scripts have in common: JASM built, a cluster started,
+# everything ended.
 # The script that sources it sets `me`, `root` (the checkout) and `work`, a folder of its own that
 # is removed at the end.
 
@@ -8,6 +9,7 @@ source "${root:?}/tests/tools/lib.sh"
 
 jasm=
 jasm_pid=
+kubectl=
 cluster_pid=
 child=
 
@@ -44,12 +46,16 @@ end() {
 	wait "$1" 2>/dev/null || true
 }
 
+# stop_own: ends what the script itself started; whoever sources this may define it anew.
+stop_own() { :; }
+
 # stop_all: ends what was started, the cluster last, and removes `work`.
 stop_all() {
 	# One more Ctrl-C must not leave behind what this is about to end.
 	trap '' INT TERM HUP PIPE
 	if [[ -n $child ]]; then end "$child" 20; fi
 	cleanup
+	stop_own
 	if [[ -n $jasm_pid ]]; then end "$jasm_pid" 30; fi
 	if [[ -n $cluster_pid ]]; then
 		# The launcher ends the cluster when its standard input ends.
@@ -145,4 +151,35 @@ account() {
 		      certificate-authority-data: $("$kubectl" config view --raw -o jsonpath="$cluster.certificate-authority-data}")
 		users: [{name: jasm, user: {token: $token}}]
 	END
+}
+
+# within SECONDS WHAT COMMAND...: waits until the command is true; if that does not come, shows what there is.
+within() {
+	local deadline=$((SECONDS + $1)) what=$2
+	shift 2
+	until "$@"; do
+		if [[ -n $jasm_pid ]] && ! kill -0 "$jasm_pid" 2>/dev/null; then dump "JASM ended by itself"; fi
+		if ((SECONDS > deadline)); then dump "waited in vain for $what"; fi
+		sleep 0.1
+	done
+}
+
+# jasm_log: the end of it; whoever sources this may define it anew.
+jasm_log() {
+	if [[ -e $work/logs/jasm.log ]]; then tail -n 40 "$work/logs/jasm.log"; fi
+}
+
+# dump WHY: shows what may explain a failure, and fails.
+dump() {
+	{
+		if [[ -n $kubectl ]]; then
+			printf '\n-- pods\n'
+			"$kubectl" get pods --all-namespaces || true
+			printf '\n-- events\n'
+			"$kubectl" get events --all-namespaces || true
+		fi
+		printf '\n-- the end of the log of JASM\n'
+		jasm_log || true
+	} >&2
+	fail "$1"
 }

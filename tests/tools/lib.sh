@@ -89,3 +89,30 @@ venv() {
 		unlock
 	fi
 }
+
+# cargo_tool NAME VERSION TIME: sets `tool` to a program from crates.io, built into the cache once, which takes TIME.
+cargo_tool() {
+	local dir
+	dir=$jasm_cache/tools/$1-$2-$(uname -sm | tr ' ' -)
+	tool=$dir/bin/$1
+	if [[ ! -x $tool ]]; then
+		command -v cargo >/dev/null || fail "cargo is not installed; it builds $1 (https://rustup.rs)"
+		lock "$jasm_cache/tools/$1.lock"
+		if [[ ! -x $tool ]]; then
+			say "building $1 once: about $3 on two cores, then it is kept in the cache"
+			tmp=$(mktemp -d "$jasm_cache/tools/tmp.XXXXXXXX")
+			# Here, so that the project's own toolchain is taken.
+			cd "$(dirname "${BASH_SOURCE[0]}")" || fail 'the folder of the tools is gone'
+			# Unoptimised takes a third of the time to build, and a run still only seconds.
+			CARGO_TARGET_DIR=$tmp/target CARGO_PROFILE_DEV_DEBUG=0 long "$tmp/log" '^ +Compiling ' 'crates compiled' \
+				cargo install --locked --debug --no-track --root "$tmp/root" --version "$2" "$1" ||
+				fail "$1 does not build"
+			rm -rf "$dir"
+			mv -T "$tmp/root" "$dir"
+			rm -rf "$tmp"
+			tmp=
+			say "built $1"
+		fi
+		unlock
+	fi
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check that runs nothing of the project: format, clippy, dependencies, shell scripts.
+# Every check that runs nothing of the project: format, clippy, dependencies, shell scripts, the Dockerfile.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../.."
@@ -14,3 +14,5 @@ mapfile -t scripts < <(git ls-files -- '*.sh' .ci/run)
 	exit 1
 }
 "$shellcheck" --external-sources "${scripts[@]}"
+hadolint=$("$here/hadolint.sh")
+"$hadolint" Dockerfile
