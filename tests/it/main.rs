@@ -16,6 +16,7 @@ mod support;
 mod admission;
 mod audit;
 mod burst;
+mod e2e;
 mod forms;
 mod late;
 mod manifests;

@@ -26,24 +26,27 @@ pub(crate) struct Cluster {
 static CLUSTER: OnceLock<Cluster> = OnceLock::new();
 
 pub(crate) fn cluster() -> &'static Cluster {
-    CLUSTER.get_or_init(|| {
-        let launcher = part("JASM_TEST_LAUNCHER", "tests/cluster/build.sh", "launcher=");
-        let bin = part("JASM_TEST_BIN", "tests/cluster/build.sh", "bin=");
-        let mut child = Command::new(launcher)
-            .args(["up", "--bin", &bin])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the cluster's launcher starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let mut cluster: Cluster = serde_json::from_str(&line)
-            .expect("the cluster starts; if not, its launcher says above why");
-        cluster._launcher = Some(child);
-        cluster
-    })
+    CLUSTER.get_or_init(start)
+}
+
+/// Starts one that ends with what is returned.
+pub(crate) fn start() -> Cluster {
+    let launcher = part("JASM_TEST_LAUNCHER", "tests/cluster/build.sh", "launcher=");
+    let bin = part("JASM_TEST_BIN", "tests/cluster/build.sh", "bin=");
+    let mut child = Command::new(launcher)
+        .args(["up", "--bin", &bin])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the cluster's launcher starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let mut cluster: Cluster = serde_json::from_str(&line)
+        .expect("the cluster starts; if not, its launcher says above why");
+    cluster._launcher = Some(child);
+    cluster
 }
 
 /// A client with every right, on the runtime of the calling test.
