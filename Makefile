@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help build fmt lint test cluster demo bench clean
+.PHONY: help build fmt lint test test-old test-image cluster demo bench image image-local e2e clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build JASM: target/release/jasm
 	cargo build --release --locked
@@ -15,6 +15,21 @@ lint: ## check format, clippy, dependencies and shell scripts
 
 test: ## run every test, against a real cluster and a local AWS (the first run builds them: minutes)
 	@tests/tools/test.sh
+
+test-old: ## run the stories against the oldest Kubernetes that JASM is tested with (the first run builds it: minutes)
+	@tests/tools/test-old.sh
+
+test-image: ## build the image around a program built here, look into it, and run it against a local cluster (needs Docker)
+	@tests/image.sh
+
+image: ## build the image jasm:dev, all of it in Docker (needs a registry for the base)
+	@hack/image.sh
+
+image-local: ## build the image jasm:dev around a program built here
+	@hack/image.sh local
+
+e2e: ## run the stories on minikube against AWS, as the profile AWS_PROFILE=codnod and nobody else
+	@e2e/run.sh
 
 cluster: ## run a local cluster until Ctrl-C, and say how to use it
 	@tests/cluster/run.sh
