@@ -1,19 +1,28 @@
 #!/usr/bin/env bash
-# Measures how long pods that need a Secret from JASM take until they run, beside the same pods
-# without one and with one that is there already: the release build, and a store that always takes
-# 50 ms. Prints a table and writes target/bench.json; no time makes it fail. Needs Rust, Go and Python,
-# no Docker.
-# JASM_BENCH_TURNS=N JASM_BENCH_PODS=N change its size, JASM_BINARY=FILE measures another build.
+# Measures JASM beside the floor, the least program that does its work (hack/floor), in turns, in one
+# cluster, with a store of fixed latency. Prints tables and writes target/bench.json; no time makes it
+# fail. Needs Rust, Go and Python, no Docker.
+# JASM_BENCH_SCENARIOS=NAME,… chooses scenarios, JASM_BENCH_TURNS=N their turns, JASM_BENCH_SMOKE=1
+# runs each once and small. JASM_BINARY=FILE and JASM_BENCH_FLOOR=FILE measure other builds.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 me=bench
 work=$root/target/bench
+out=$root/target
 # shellcheck source=hack/lib.sh
 source "$root/hack/lib.sh"
 
 begin
-build release
+floor=${JASM_BENCH_FLOOR:-}
+if [[ -z ${JASM_BINARY:-} || -z $floor ]]; then
+	# In one go, so that what they share is built once.
+	build_programs release --package jasm --package jasm-floor
+	floor=${floor:-$built/jasm-floor}
+	JASM_BINARY=${JASM_BINARY:-$built/jasm}
+fi
+jasm=$(realpath -e "$JASM_BINARY") || fail "JASM_BINARY is $JASM_BINARY, which is not there"
+floor=$(realpath -e "$floor") || fail "JASM_BENCH_FLOOR is $floor, which is not there"
 command -v go >/dev/null || fail 'go is not installed; it builds the benchmark'
 mkdir "$work/go"
 long "$work/logs/go-build" . 'lines of output' env CGO_ENABLED=0 GOFLAGS='' GOWORK=off GOTMPDIR="$work/go" \
@@ -24,8 +33,10 @@ start_cluster
 	"$kubectl" create namespace jasm-system
 	"$kubectl" apply -k "$root/config/rbac/default"
 } >"$work/logs/setup"
-account
 "$kubectl" config view --raw -o json >"$work/admin.json"
-fg "$work/bench" --kubeconfig "$work/admin.json" --jasm "$jasm" --jasm-kubeconfig "$work/jasm.kubeconfig" \
-	--work "$work" --out "$root/target/bench.json" --pods "${JASM_BENCH_PODS:-100}" --turns "${JASM_BENCH_TURNS:-5}"
+arguments=(--kubeconfig "$work/admin.json" --audit-log "$(json auditLog <"$work/cluster.json")"
+	--jasm "$jasm" --floor "$floor" --work "$work" --out "$out"
+	--scenarios "${JASM_BENCH_SCENARIOS:-}" --turns "${JASM_BENCH_TURNS:-0}")
+if [[ -n ${JASM_BENCH_SMOKE:-} ]]; then arguments+=(--smoke); fi
+fg "$work/bench" "${arguments[@]}"
 say 'written: target/bench.json'

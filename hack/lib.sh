@@ -8,6 +8,7 @@
 source "${root:?}/tests/tools/lib.sh"
 
 jasm=
+built=
 jasm_pid=
 kubectl=
 cluster_pid=
@@ -95,16 +96,24 @@ build() {
 		jasm=$(realpath -e "$JASM_BINARY") || fail "JASM_BINARY is $JASM_BINARY, which is not there"
 		return
 	fi
+	build_programs "$1" --bin jasm
+	jasm=$built/jasm
+	[[ -x $jasm ]] || fail "cargo built jasm, but not as $jasm; say with JASM_BINARY where it is"
+}
+
+# build_programs PROFILE ARGUMENT...: has cargo build what the arguments name, and sets `built` to the
+# folder where it then is.
+build_programs() {
 	command -v cargo >/dev/null || fail 'cargo is not installed; Rust builds JASM (https://rustup.rs)'
-	local started=$SECONDS target folder=$1
-	if [[ $1 == dev ]]; then folder=debug; fi
-	say "building jasm (profile $1); from nothing it takes some minutes"
+	local started=$SECONDS target profile=$1 folder=$1
+	shift
+	if [[ $profile == dev ]]; then folder=debug; fi
+	say "building (profile $profile); from nothing it takes some minutes"
 	cd "$root" || fail "$root is gone"
-	long "$work/logs/build.log" '^ *Compiling' 'crates compiled' cargo build --locked --profile "$1" --bin jasm || fail 'jasm does not build'
+	long "$work/logs/build.log" '^ *Compiling' 'crates compiled' cargo build --locked --profile "$profile" "$@" || fail 'jasm does not build'
 	say "built in $((SECONDS - started)) s"
 	target=$(cargo metadata --no-deps --format-version 1 | json target_directory)
-	jasm=$target/$folder/jasm
-	[[ -x $jasm ]] || fail "cargo built jasm, but not as $jasm; say with JASM_BINARY where it is"
+	built=$target/$folder
 }
 
 # json KEY: the value of one key of the JSON object on standard input.

@@ -9,9 +9,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,9 +21,10 @@ import (
 
 // api speaks to the API server as the cluster's administrator.
 type api struct {
-	server string
-	config *tls.Config
-	client *http.Client
+	server    string
+	authority []byte
+	config    *tls.Config
+	client    *http.Client
 }
 
 func connect(kubeconfig string) (*api, error) {
@@ -58,7 +61,7 @@ func connect(kubeconfig string) (*api, error) {
 	if !roots.AppendCertsFromPEM(cluster.CA) {
 		return nil, fmt.Errorf("%s: no certificate authority", kubeconfig)
 	}
-	a := &api{server: cluster.Server, config: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{certificate}}}
+	a := &api{server: cluster.Server, authority: cluster.CA, config: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{certificate}}}
 	a.client = a.newClient()
 	return a, nil
 }
@@ -117,20 +120,27 @@ func (a *api) do(ctx context.Context, method, path string, body, answer any) err
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
 	if answer == nil {
-		_, err = io.Copy(io.Discard, response.Body)
-		return err
+		return drain(response)
 	}
+	defer response.Body.Close()
 	return json.NewDecoder(response.Body).Decode(answer)
 }
 
-// each runs work for every name at once and returns the first error.
-func each(names []string, work func(i int, name string) error) error {
-	errs := make([]error, len(names))
+func drain(response *http.Response) error {
+	defer response.Body.Close()
+	_, err := io.Copy(io.Discard, response.Body)
+	return err
+}
+
+func values[K comparable, V any](m map[K]V) []V { return slices.Collect(maps.Values(m)) }
+
+// each runs work for every item at once and returns the first error.
+func each[T any](items []T, work func(i int, item T) error) error {
+	errs := make([]error, len(items))
 	var group sync.WaitGroup
-	for i, name := range names {
-		group.Go(func() { errs[i] = work(i, name) })
+	for i, item := range items {
+		group.Go(func() { errs[i] = work(i, item) })
 	}
 	group.Wait()
 	for _, err := range errs {
@@ -141,9 +151,19 @@ func each(names []string, work func(i int, name string) error) error {
 	return nil
 }
 
+// few is each, but with no more than 32 items under way.
+func few[T any](items []T, work func(i int, item T) error) error {
+	tokens := make(chan struct{}, 32)
+	return each(items, func(i int, item T) error {
+		tokens <- struct{}{}
+		defer func() { <-tokens }()
+		return work(i, item)
+	})
+}
+
 // makeNamespaces also waits for what the controllers put into each, since pods need it.
 func (a *api) makeNamespaces(ctx context.Context, names []string) error {
-	return each(names, func(_ int, name string) error {
+	return few(names, func(_ int, name string) error {
 		body := map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}}
 		if err := a.do(ctx, http.MethodPost, "/api/v1/namespaces", body, nil); err != nil {
 			return err

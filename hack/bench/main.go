@@ -1,5 +1,5 @@
-// Command bench measures how long pods that need a Secret from JASM take until they run, beside
-// the same pods without one, in a cluster that hack/bench.sh starts.
+// Command bench measures JASM beside the least program that does its work, the floor, in a cluster
+// that hack/bench.sh starts.
 package main
 
 import (
@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,8 +22,31 @@ const (
 )
 
 type options struct {
-	kubeconfig, jasm, jasmKubeconfig, work, out string
-	pods, turns                                 int
+	kubeconfig, auditLog, jasm, floor, work, out, scenarios string
+	// turns stands for every scenario's own number of turns if it is not 0.
+	turns, namespaces int
+	smoke             bool
+}
+
+// bench is what all scenarios share.
+type bench struct {
+	options options
+	api     *api
+	audit   *audit
+	store   *store
+	board   *board
+	fail    func(error)
+	tokens  map[string]string
+	// kept is how many pods and Secrets stay when a burst is cleared away.
+	kept            int
+	number, started int
+}
+
+// scenario is one row of what can be chosen with --scenarios.
+type scenario struct {
+	name, title string
+	namespaces  int
+	run         func(ctx context.Context, b *bench) (section, error)
 }
 
 // The death signal of a child is tied to the thread that starts it, which is the main thread here.
@@ -32,12 +55,14 @@ func init() { runtime.LockOSThread() }
 func main() {
 	var o options
 	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "the administrator's kubeconfig, as JSON")
+	flag.StringVar(&o.auditLog, "audit-log", "", "the API server's audit log")
 	flag.StringVar(&o.jasm, "jasm", "", "the program")
-	flag.StringVar(&o.jasmKubeconfig, "jasm-kubeconfig", "", "its own kubeconfig")
-	flag.StringVar(&o.work, "work", "", "a folder for its config and log")
-	flag.StringVar(&o.out, "out", "", "where the result goes, as JSON")
-	flag.IntVar(&o.pods, "pods", 100, "pods of a round, each in a namespace of its own")
-	flag.IntVar(&o.turns, "turns", 5, "rounds of each kind")
+	flag.StringVar(&o.floor, "floor", "", "the floor")
+	flag.StringVar(&o.work, "work", "", "a folder for configs and logs")
+	flag.StringVar(&o.out, "out", "", "the folder for bench.json, the tables and the plots")
+	flag.StringVar(&o.scenarios, "scenarios", "", "which ones, by name, with commas; all if empty")
+	flag.IntVar(&o.turns, "turns", 0, "turns of every scenario instead of its own number")
+	flag.BoolVar(&o.smoke, "smoke", false, "everything small and once, to see that it works; no figures")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -53,70 +78,72 @@ func main() {
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
 
 func run(parent context.Context, o options) error {
-	if o.pods < 1 || o.turns < 1 {
-		return errors.New("pods and turns must be 1 at least")
+	chosen, err := choose(scenarios(o.smoke), o.scenarios)
+	if err != nil {
+		return err
+	}
+	for _, s := range chosen {
+		o.namespaces = max(o.namespaces, s.namespaces)
 	}
 	// What fails in the background ends everything.
 	ctx, fail := context.WithCancelCause(parent)
 	defer fail(nil)
-
-	load := loadAverage()
-	store, err := startStore()
-	if err != nil {
+	report := newReport(o)
+	b := &bench{options: o, board: newBoard(), fail: fail, tokens: map[string]string{}}
+	if b.store, err = startStore(false); err != nil {
 		return err
 	}
-	defer store.stop()
-	api, err := connect(o.kubeconfig)
-	if err != nil {
+	defer b.store.stop()
+	if b.api, err = connect(o.kubeconfig); err != nil {
 		return err
 	}
-	namespaces := make([]string, o.pods)
-	for i := range namespaces {
-		namespaces[i] = fmt.Sprintf("bench-%03d", i+1)
-	}
-	say("making %d namespaces", o.pods)
-	if err := api.makeNamespaces(ctx, namespaces); err != nil {
+	if b.audit, err = openAudit(o.auditLog); err != nil {
 		return err
 	}
-	jasm, err := startJasm(ctx, o, store.address, fail)
-	if err != nil {
+	if err := b.api.makeFloorAccount(ctx); err != nil {
 		return err
 	}
-	defer jasm.stop()
-
-	b := &bench{api: api, store: store, jasm: jasm}
-	if err := b.watch(ctx, fail); err != nil {
+	say("making %d namespaces", o.namespaces)
+	if err := b.api.makeNamespaces(ctx, names(o.namespaces)); err != nil {
+		return cause(ctx, err)
+	}
+	if err := b.board.watch(ctx, b.api, fail); err != nil {
 		return err
 	}
-	say("a small round of each kind first, which does not count")
-	for _, kind := range kinds {
-		if _, err := b.round(ctx, kind, namespaces[:min(10, len(namespaces))]); err != nil {
+	for _, s := range chosen {
+		say("%s", s.title)
+		section, err := s.run(ctx, b)
+		if err != nil {
 			return cause(ctx, err)
 		}
-	}
-	var rounds []round
-	for turn := range o.turns {
-		said := make([]string, len(kinds))
-		for i := range kinds {
-			// Each kind is first, second and last in turn: what drifts must not always help the same.
-			at := (turn + i) % len(kinds)
-			round, err := b.round(ctx, kinds[at], namespaces)
-			if err != nil {
-				return cause(ctx, err)
-			}
-			rounds = append(rounds, round)
-			spread := spreadOf(round.running)
-			said[at] = fmt.Sprintf("%.2f/%.2f s %s", spread.P50, spread.P99, kinds[at])
+		section.Name, section.Title = s.name, s.title
+		report.Sections = append(report.Sections, section)
+		section.print(os.Stdout)
+		// What is measured is kept, whatever becomes of the next scenario.
+		if err := report.write(); err != nil {
+			return err
 		}
-		say("turn %d of %d, p50/p99: %s", turn+1, o.turns, strings.Join(said, ", "))
 	}
-	peak, err := jasm.peak()
-	if err != nil {
-		return err
+	return nil
+}
+
+func choose(all []scenario, wanted string) ([]scenario, error) {
+	if wanted == "" {
+		return all, nil
 	}
-	result := summarize(o, rounds, peak, load)
-	result.print(os.Stdout)
-	return result.write(o.out)
+	var chosen []scenario
+	for name := range strings.SplitSeq(wanted, ",") {
+		at := slices.IndexFunc(all, func(s scenario) bool { return s.name == strings.TrimSpace(name) })
+		if at < 0 {
+			var known []string
+			for _, s := range all {
+				known = append(known, s.name)
+			}
+			return nil, fmt.Errorf("there is no scenario %q; there are %s", name, strings.Join(known, ", "))
+		}
+		chosen = append(chosen, all[at])
+	}
+	return chosen, nil
 }
 
 // cause is why everything ended, if something else than err did that.
@@ -125,6 +152,13 @@ func cause(ctx context.Context, err error) error {
 		return why
 	}
 	return err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if pause(ctx, d) {
+		return nil
+	}
+	return context.Cause(ctx)
 }
 
 // poll asks until the answer is true.
@@ -143,5 +177,3 @@ func poll(ctx context.Context, limit time.Duration, what string, check func(cont
 		}
 	}
 }
-
-func logFile(o options) string { return filepath.Join(o.work, "logs", "jasm.log") }

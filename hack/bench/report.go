@@ -4,129 +4,156 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"os"
+	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
-// spread is in seconds.
-type spread struct {
-	P50   float64 `json:"p50"`
-	P90   float64 `json:"p90"`
-	P99   float64 `json:"p99"`
-	Max   float64 `json:"max"`
-	Count int     `json:"count"`
+// report is bench.json.
+type report struct {
+	When    string  `json:"when"`
+	Cores   int     `json:"cores"`
+	CPU     string  `json:"cpu"`
+	Kernel  string  `json:"kernel"`
+	Load    float64 `json:"loadAverageBefore"`
+	Smoke   bool    `json:"smoke,omitempty"`
+	Latency float64 `json:"storeSecondsPerCall"`
+	Item    float64 `json:"storeSecondsPerItemOfABatch"`
+
+	Sections []section `json:"scenarios"`
+
+	folder string
 }
 
-// spreadOf takes the nearest rank: every figure is one that was measured.
-func spreadOf(values []float64) spread {
-	if len(values) == 0 {
-		return spread{}
+// section is what one scenario found out.
+type section struct {
+	Name   string  `json:"name"`
+	Title  string  `json:"title"`
+	Data   any     `json:"data"`
+	Tables []table `json:"-"`
+}
+
+// table has a sentence that says what the figures are.
+type table struct {
+	text    string
+	columns []string
+	rows    [][]string
+}
+
+func newReport(o options) *report {
+	r := &report{
+		When: time.Now().UTC().Format(time.RFC3339), Cores: runtime.NumCPU(), Smoke: o.smoke,
+		Latency: latency.Seconds(), Item: itemLatency.Seconds(), folder: o.out,
 	}
-	sorted := slices.Sorted(slices.Values(values))
-	at := func(share float64) float64 {
-		rank := int(math.Ceil(share * float64(len(sorted))))
-		return math.Round(sorted[max(rank, 1)-1]*1000) / 1000
-	}
-	return spread{P50: at(0.5), P90: at(0.9), P99: at(0.99), Max: at(1), Count: len(sorted)}
-}
-
-type result struct {
-	Pods       int               `json:"pods"`
-	Namespaces int               `json:"namespaces"`
-	Turns      int               `json:"turns"`
-	Cores      int               `json:"cores"`
-	Load       float64           `json:"loadAverageBefore"`
-	LatencyMS  int64             `json:"storeLatencyMs"`
-	Running    map[kind]spread   `json:"podToRunning"`
-	ByPair     map[kind][]spread `json:"podToRunningByRound"`
-	Secret     spread            `json:"podToSecret"`
-	BackedOff  map[kind]int      `json:"podsThatMetTheBackOff"`
-	StoreCalls map[string]int    `json:"storeCalls"`
-	MostCalls  int               `json:"storeCallsAtOnce"`
-	Counted    int               `json:"storeCallsByJasm"`
-	Writes     int               `json:"objectWrites"`
-	Events     int               `json:"events"`
-	Restarts   int               `json:"watchRestarts"`
-	CPU        map[kind]float64  `json:"cpuSeconds"`
-	PeakKiB    int               `json:"peakRssKiB"`
-}
-
-// loadAverage tells whether the machine was busy with something else.
-func loadAverage() float64 {
-	var load float64
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		fmt.Sscan(string(text), &load)
+		fmt.Sscan(string(text), &r.Load)
 	}
-	return load
-}
-
-// summarize pools the rounds of each kind; counts are of all rounds together.
-func summarize(o options, rounds []round, peak int, load float64) result {
-	r := result{
-		Pods: o.pods, Namespaces: o.pods, Turns: o.turns, Cores: runtime.NumCPU(), LatencyMS: latency.Milliseconds(),
-		Running: map[kind]spread{}, ByPair: map[kind][]spread{}, BackedOff: map[kind]int{},
-		StoreCalls: map[string]int{}, CPU: map[kind]float64{}, PeakKiB: peak, Load: load,
+	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		r.Kernel = strings.TrimSpace(string(text))
 	}
-	running := map[kind][]float64{}
-	var secret []float64
-	for _, round := range rounds {
-		running[round.kind] = append(running[round.kind], round.running...)
-		secret = append(secret, round.secret...)
-		r.ByPair[round.kind] = append(r.ByPair[round.kind], spreadOf(round.running))
-		r.BackedOff[round.kind] += round.backedOff
-		for operation, count := range round.calls {
-			r.StoreCalls[operation] += count
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				r.CPU = strings.TrimSpace(value)
+			}
 		}
-		r.MostCalls = max(r.MostCalls, round.most)
-		r.Counted += round.usage.storeCalls
-		r.Writes += round.usage.objectWrites
-		r.Events += round.usage.events
-		r.Restarts += round.usage.watchRestarts
-		r.CPU[round.kind] += round.usage.cpu
-	}
-	for kind, values := range running {
-		r.Running[kind] = spreadOf(values)
-	}
-	r.Secret = spreadOf(secret)
-	for kind, seconds := range r.CPU {
-		r.CPU[kind] = math.Round(seconds*100) / 100
 	}
 	return r
 }
 
-func (r result) print(w io.Writer) {
-	fmt.Fprintf(w, "\n%d pods at once, each in its own namespace; %d rounds of each kind, in turns; a store that takes %d ms;\n%d cores, load average before %.1f\n\n",
-		r.Pods, r.Turns, r.LatencyMS, r.Cores, r.Load)
-	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "seconds from the pod's creation\tp50\tp90\tp99\tmax\t")
-	row := func(name string, s spread) {
-		fmt.Fprintf(table, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t\n", name, s.P50, s.P90, s.P99, s.Max)
-	}
-	for _, kind := range kinds {
-		row("to Running, "+string(kind), r.Running[kind])
-	}
-	row("to the Secret from JASM", r.Secret)
-	table.Flush()
-	perRound := func(count int) float64 { return float64(count) / float64(r.Turns) }
-	operations := make([]string, 0, len(r.StoreCalls))
-	for operation, count := range r.StoreCalls {
-		operations = append(operations, fmt.Sprintf("%s %.1f", operation, perRound(count)))
-	}
-	slices.Sort(operations)
-	fmt.Fprintf(w, "\nfor %d Secrets: %.1f calls of the store (%s; %d at once at most), %.1f writes of objects, %.1f events, %.2f s of CPU\n",
-		r.Pods, perRound(r.Counted), strings.Join(operations, ", "), r.MostCalls, perRound(r.Writes), perRound(r.Events), r.CPU[with]/float64(r.Turns))
-	fmt.Fprintf(w, "peak memory of JASM: %.1f MiB; pods that found no Secret at first: %d of %d; watches that began again: %d\n",
-		float64(r.PeakKiB)/1024, r.BackedOff[with], r.Pods*r.Turns, r.Restarts)
-}
-
-func (r result) write(file string) error {
+func (r *report) write() error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, append(text, '\n'), 0o666)
+	return os.WriteFile(filepath.Join(r.folder, "bench.json"), append(text, '\n'), 0o666)
+}
+
+func (s section) print(w io.Writer) {
+	fmt.Fprintf(w, "\n%s\n", s.Title)
+	for _, t := range s.Tables {
+		fmt.Fprintf(w, "\n%s\n\n", t.text)
+		out := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
+		for _, row := range append([][]string{t.columns}, t.rows...) {
+			fmt.Fprintln(out, strings.Join(row, "\t")+"\t")
+		}
+		out.Flush()
+	}
+	fmt.Fprintln(w)
+}
+
+func seconds(value float64) string { return fmt.Sprintf("%.3f", value) }
+
+// p99 is a dash where there are too few samples for it.
+func p99(s spread) string {
+	if s.P99 == nil {
+		return "–"
+	}
+	return seconds(*s.P99)
+}
+
+func mebibytes(kib float64) string { return fmt.Sprintf("%.1f", kib/1024) }
+
+func (r ratio) String() string {
+	if len(r.Pairs) == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", r.Median, r.Least, r.Most)
+}
+
+// section shows a burst.
+func (r *burstResult) section() section {
+	times := table{
+		text: fmt.Sprintf("Seconds from the API server's answer that the pod exists to its Secret, seen by a watch of the benchmark's own: "+
+			"%d pods at once, %d Secrets; %d turns of each program, pooled; ratios of neighbouring turns to the floor, their median and range.",
+			r.Pods, r.Targets, len(r.Turns)/max(1, len(r.Pooled))),
+		columns: []string{"", "p50", "p90", "p99", "max", "p50 ÷ floor", "p90 ÷ floor", "p99 ÷ floor"},
+	}
+	costs := table{
+		text:    "For one burst, the median of the turns; CPU by the scheduler's account until 5 s after the last Secret, memory then.",
+		columns: []string{"", "store calls", "of them batches", "API writes", "API reads", "events", "CPU s", "peak MiB", "settled MiB"},
+	}
+	for _, v := range variantsOf(r.Turns) {
+		s := r.Pooled[v]
+		row := []string{string(v), seconds(s.P50), seconds(s.P90), p99(s), seconds(s.Max), "", "", ""}
+		if v != floor {
+			row[5], row[6] = r.RatioP50[v].String(), r.RatioP90[v].String()
+			if ratio := r.RatioP99[v]; len(ratio.Pairs) > 0 {
+				row[7] = ratio.String()
+			} else if pooled, ok := r.PooledP99[v]; ok {
+				row[7] = fmt.Sprintf("%.2f (pooled)", pooled)
+			} else {
+				row[7] = "–"
+			}
+		}
+		times.rows = append(times.rows, row)
+		count := func(of func(turn) int) string {
+			return fmt.Sprintf("%.0f", r.median(v, func(t turn) float64 { return float64(of(t)) }))
+		}
+		costs.rows = append(costs.rows, []string{
+			string(v),
+			count(func(t turn) int { return t.Store.total() }), count(func(t turn) int { return t.Store.Batches }),
+			count(func(t turn) int { return t.API.Writes }), count(func(t turn) int { return t.API.Reads }), count(func(t turn) int { return t.API.Events }),
+			fmt.Sprintf("%.2f", r.median(v, func(t turn) float64 { return t.CPU })),
+			mebibytes(r.median(v, func(t turn) float64 { return float64(t.PeakKiB) })),
+			mebibytes(r.median(v, func(t turn) float64 { return float64(t.RSSKiB) })),
+		})
+	}
+	return section{Data: r, Tables: []table{times, costs}}
+}
+
+// variantsOf keeps the order of the first turn.
+func variantsOf(turns []turn) []variant {
+	var order []variant
+	seen := map[variant]bool{}
+	for _, t := range turns {
+		if !seen[t.Program] {
+			seen[t.Program] = true
+			order = append(order, t.Program)
+		}
+	}
+	return order
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,19 +27,34 @@ const (
 type store struct {
 	address string
 	server  *http.Server
+	// denyBatches makes it a store whose reader lacks the right secretsmanager:BatchGetSecretValue.
+	denyBatches atomic.Bool
+	// hangs makes it take calls and never answer.
+	hangs bool
 
 	lock     sync.Mutex
-	calls    map[string]int
+	counts   calls
 	inFlight int
-	most     int
 }
 
-func startStore() (*store, error) {
+// calls is what a store was asked for.
+type calls struct {
+	Single  int `json:"single"`
+	Batches int `json:"batches"`
+	Denied  int `json:"deniedBatches"`
+	// Items counts what the batches asked for.
+	Items int `json:"itemsOfBatches"`
+	Most  int `json:"atOnceAtMost"`
+}
+
+func (c calls) total() int { return c.Single + c.Batches + c.Denied }
+
+func startStore(hangs bool) (*store, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	s := &store{address: listener.Addr().String(), calls: map[string]int{}}
+	s := &store{address: listener.Addr().String(), hangs: hangs}
 	s.server = &http.Server{Handler: s}
 	go s.server.Serve(listener)
 	return s, nil
@@ -46,21 +62,21 @@ func startStore() (*store, error) {
 
 func (s *store) stop() { s.server.Close() }
 
-// take returns the calls since the last take, and how many were under way at once at most.
-func (s *store) take() (calls map[string]int, most int) {
+// take returns what was asked for since the last take.
+func (s *store) take() calls {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	calls, most = s.calls, s.most
-	s.calls, s.most = map[string]int{}, s.inFlight
-	return calls, most
+	taken := s.counts
+	s.counts = calls{Most: s.inFlight}
+	return taken
 }
 
-func (s *store) enter(operation string) {
+func (s *store) enter(count func(*calls)) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	s.calls[operation]++
+	count(&s.counts)
 	s.inFlight++
-	s.most = max(s.most, s.inFlight)
+	s.counts.Most = max(s.counts.Most, s.inFlight)
 }
 
 func (s *store) leave() {
@@ -70,9 +86,6 @@ func (s *store) leave() {
 }
 
 func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	operation := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "secretsmanager.")
-	s.enter(operation)
-	defer s.leave()
 	var asked struct {
 		SecretID     string   `json:"SecretId"`
 		SecretIDList []string `json:"SecretIdList"`
@@ -81,25 +94,50 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, "SerializationException", err.Error())
 		return
 	}
+	wait, deny := latency, s.denyBatches.Load()
+	operation := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "secretsmanager.")
 	switch operation {
 	case "GetSecretValue":
-		if pause(r.Context(), latency) {
-			answer(w, http.StatusOK, secret(asked.SecretID))
-		}
+		s.enter(func(c *calls) { c.Single++ })
 	case "BatchGetSecretValue":
 		if len(asked.SecretIDList) > 20 {
 			refuse(w, "InvalidParameterException", "at most 20 secrets")
 			return
 		}
+		s.enter(func(c *calls) {
+			if deny {
+				c.Denied++
+				return
+			}
+			c.Batches++
+			c.Items += len(asked.SecretIDList)
+		})
+		if !deny {
+			wait += time.Duration(len(asked.SecretIDList)) * itemLatency
+		}
+	default:
+		refuse(w, "UnknownOperationException", operation)
+		return
+	}
+	defer s.leave()
+	if s.hangs {
+		<-r.Context().Done()
+		return
+	}
+	if !pause(r.Context(), wait) {
+		return
+	}
+	switch {
+	case operation == "GetSecretValue":
+		answer(w, http.StatusOK, secret(asked.SecretID))
+	case deny:
+		refuse(w, "AccessDeniedException", "not authorized to perform: secretsmanager:BatchGetSecretValue")
+	default:
 		values := make([]any, len(asked.SecretIDList))
 		for i, id := range asked.SecretIDList {
 			values[i] = secret(id)
 		}
-		if pause(r.Context(), latency+time.Duration(len(values))*itemLatency) {
-			answer(w, http.StatusOK, map[string]any{"SecretValues": values, "Errors": []any{}})
-		}
-	default:
-		refuse(w, "UnknownOperationException", operation)
+		answer(w, http.StatusOK, map[string]any{"SecretValues": values, "Errors": []any{}})
 	}
 }
 
@@ -113,6 +151,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// password is the value that the store has for a path, so that a Secret can be told from another's.
+func password(path string) string { return "not-a-password-of-" + path }
+
 func secret(name string) map[string]any {
 	return map[string]any{
 		"ARN":           fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:%s-AbCdEf", region, account, name),
@@ -120,7 +161,7 @@ func secret(name string) map[string]any {
 		"VersionId":     "01234567-89ab-4cde-8f01-23456789abcd",
 		"VersionStages": []string{"AWSCURRENT"},
 		"CreatedDate":   1.7e9,
-		"SecretString":  `{"username":"app","password":"not-a-password","port":5432}`,
+		"SecretString":  fmt.Sprintf(`{"username":"app","password":%q,"port":5432}`, password(name)),
 	}
 }
 

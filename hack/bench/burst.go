@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// settle is how long a program has, after the last Secret of a burst, until its memory counts as settled.
+const settle = 5 * time.Second
+
+// turn is one burst of pods served by one program, which was started for it.
+type turn struct {
+	Program variant `json:"program"`
+	// Secret is the time until a watch of the benchmark's own saw the Secret: since the API server's
+	// answer that the pod exists, and since it was asked for the pod.
+	Secret    spread   `json:"createdToSecret"`
+	FromAsked spread   `json:"askedToSecret"`
+	Store     calls    `json:"store"`
+	API       requests `json:"api"`
+	CPU       float64  `json:"cpuSeconds"`
+	PeakKiB   int      `json:"peakRssKiB"`
+	RSSKiB    int      `json:"settledRssKiB"`
+
+	seconds, asked []float64
+}
+
+type burstResult struct {
+	Pods       int                 `json:"pods"`
+	Targets    int                 `json:"targets"`
+	Namespaces int                 `json:"namespaces"`
+	Pooled     map[variant]spread  `json:"pooled"`
+	PooledAsk  map[variant]spread  `json:"pooledFromAsked"`
+	RatioP50   map[variant]ratio   `json:"ratioToFloorP50"`
+	RatioP90   map[variant]ratio   `json:"ratioToFloorP90"`
+	RatioP99   map[variant]ratio   `json:"ratioToFloorP99,omitempty"`
+	PooledP99  map[variant]float64 `json:"ratioToFloorP99Pooled,omitempty"`
+	Turns      []turn              `json:"turns"`
+
+	samples map[variant][]float64
+}
+
+// names are namespaces that both the makers and the config's rules know.
+func names(count int) []string {
+	made := make([]string, count)
+	for i := range made {
+		made[i] = fmt.Sprintf("bench-%04d", i+1)
+	}
+	return made
+}
+
+// spreadOut is one pod with a Secret of its own in each namespace. Each round asks for paths of its own,
+// as JASM would else serve it from the reads of the round before, if that was less than 5 s ago.
+func (b *bench) spreadOut(count int, run bool) []wanted {
+	b.number++
+	pods := make([]wanted, count)
+	for i, namespace := range names(count) {
+		name := fmt.Sprintf("round-%d", b.number)
+		pods[i] = wanted{namespace: namespace, name: name, secret: name, path: "/" + namespace + "/" + name, store: "aws", run: run}
+	}
+	return pods
+}
+
+// replicas are pods of one Secret.
+func (b *bench) replicas(count int) []wanted {
+	pods := b.spreadOut(1, false)
+	for i := range count {
+		pod := pods[0]
+		pod.name = fmt.Sprintf("%s-%d", pod.name, i)
+		pods = append(pods, pod)
+	}
+	return pods[1:]
+}
+
+// turns lists the variants so that neighbours are pairs and none is always first: A B C, C B A, ….
+func turns(variants []variant, count int) [][]variant {
+	var order [][]variant
+	for i := range count {
+		next := slices.Clone(variants)
+		if i%2 == 1 {
+			slices.Reverse(next)
+		}
+		order = append(order, next)
+	}
+	return order
+}
+
+// burst measures every variant `count` times, in turns.
+func (b *bench) burst(ctx context.Context, title string, variants []variant, count int, pods func() []wanted) (burstResult, error) {
+	var result burstResult
+	for i, order := range turns(variants, count) {
+		said := ""
+		for _, v := range order {
+			turn, targets, err := b.burstTurn(ctx, v, pods)
+			if err != nil {
+				return result, fmt.Errorf("%s, %s: %w", title, v, err)
+			}
+			result.Turns = append(result.Turns, turn)
+			result.Pods, result.Targets = len(turn.seconds), targets
+			said += fmt.Sprintf("; %s %.3f/%.3f s, %.2f s of CPU", v, turn.Secret.P50, slices.Max(turn.seconds), turn.CPU)
+		}
+		say("%s: turn %d of %d, p50/max%s", title, i+1, count, said)
+	}
+	result.summarize(variants)
+	return result, nil
+}
+
+func (b *bench) burstTurn(ctx context.Context, v variant, burst func() []wanted) (turn, int, error) {
+	result := turn{Program: v}
+	p, err := b.start(ctx, v, surroundings{server: b.api.server, store: b.store})
+	if err != nil {
+		return result, 0, err
+	}
+	defer p.stop()
+	// Its connections and credentials are there, and JASM knows whether the store takes batches.
+	if err := b.warm(ctx, b.spreadOut(min(10, b.options.namespaces), false)); err != nil {
+		return result, 0, err
+	}
+	before, err := b.measure(p)
+	if err != nil {
+		return result, 0, err
+	}
+	pods := burst()
+	created, err := b.api.create(ctx, pods)
+	if err != nil {
+		return result, 0, err
+	}
+	keys := secretKeys(pods)
+	if err := allOf(ctx, b.board, roundDeadline, "the Secrets", keys, func() map[string]time.Time { return b.board.made }); err != nil {
+		return result, 0, err
+	}
+	if err := sleep(ctx, settle); err != nil {
+		return result, 0, err
+	}
+	after, err := b.measure(p)
+	if err != nil {
+		return result, 0, err
+	}
+	b.board.lock.Lock()
+	for _, pod := range pods {
+		made, at := b.board.made[pod.secretKey()], created[pod.key()]
+		result.seconds = append(result.seconds, made.Sub(at.answered).Seconds())
+		result.asked = append(result.asked, made.Sub(at.asked).Seconds())
+	}
+	b.board.lock.Unlock()
+	result.Secret, result.FromAsked = spreadOf(result.seconds), spreadOf(result.asked)
+	result.Store, result.API = after.store, after.api
+	result.CPU = round((after.cpu - before.cpu).Seconds(), 1e4)
+	result.RSSKiB, result.PeakKiB = after.rss, after.peak
+	p.stop()
+	return result, len(keys), b.clear(ctx, pods)
+}
+
+// warm has pods served, and clears them away.
+func (b *bench) warm(ctx context.Context, pods []wanted) error {
+	b.board.wipe()
+	if _, err := b.api.create(ctx, pods); err != nil {
+		return err
+	}
+	made := func() map[string]time.Time { return b.board.made }
+	if err := allOf(ctx, b.board, roundDeadline, "the first Secrets", secretKeys(pods), made); err != nil {
+		return err
+	}
+	if err := b.clear(ctx, pods); err != nil {
+		return err
+	}
+	b.board.wipe()
+	return sleep(ctx, time.Second)
+}
+
+func secretKeys(pods []wanted) []string {
+	keys := map[string]string{}
+	for _, pod := range pods {
+		keys[pod.secretKey()] = pod.secretKey()
+	}
+	return values(keys)
+}
+
+// measured is the state of a program and what was asked for since the measure before.
+type measured struct {
+	cpu       time.Duration
+	rss, peak int
+	store     calls
+	api       requests
+}
+
+func (b *bench) measure(p *program) (measured, error) {
+	var m measured
+	var err error
+	if m.cpu, err = cpuTime(p.cmd.Process.Pid); err != nil {
+		return m, err
+	}
+	if m.rss, m.peak, err = memory(p.cmd.Process.Pid); err != nil {
+		return m, err
+	}
+	m.store = b.store.take()
+	m.api, err = b.audit.take(p.user)
+	return m, err
+}
+
+func (r *burstResult) summarize(variants []variant) {
+	r.Pooled, r.PooledAsk, r.samples = map[variant]spread{}, map[variant]spread{}, map[variant][]float64{}
+	r.RatioP50, r.RatioP90, r.RatioP99 = map[variant]ratio{}, map[variant]ratio{}, map[variant]ratio{}
+	r.PooledP99 = map[variant]float64{}
+	p50, p90, p99 := map[variant][]float64{}, map[variant][]float64{}, map[variant][]float64{}
+	asked := map[variant][]float64{}
+	for _, t := range r.Turns {
+		v := t.Program
+		r.samples[v] = append(r.samples[v], t.seconds...)
+		asked[v] = append(asked[v], t.asked...)
+		p50[v] = append(p50[v], t.Secret.P50)
+		p90[v] = append(p90[v], t.Secret.P90)
+		if t.Secret.P99 != nil {
+			p99[v] = append(p99[v], *t.Secret.P99)
+		}
+	}
+	for _, v := range variants {
+		r.Pooled[v], r.PooledAsk[v] = spreadOf(r.samples[v]), spreadOf(asked[v])
+		if v == floor {
+			continue
+		}
+		r.RatioP50[v], r.RatioP90[v] = ratioOf(p50[v], p50[floor]), ratioOf(p90[v], p90[floor])
+		if len(p99[floor]) > 0 {
+			r.RatioP99[v] = ratioOf(p99[v], p99[floor])
+		}
+		if mine, theirs := r.Pooled[v].P99, r.Pooled[floor].P99; mine != nil && theirs != nil {
+			r.PooledP99[v] = round(*mine / *theirs, 1e3)
+		}
+	}
+}
+
+// medians of a column of the turns of a variant.
+func (r *burstResult) median(v variant, of func(turn) float64) float64 {
+	var values []float64
+	for _, t := range r.Turns {
+		if t.Program == v {
+			values = append(values, of(t))
+		}
+	}
+	return median(values)
+}

@@ -1,0 +1,36 @@
+package main
+
+import "context"
+
+// scenarios lists everything that can be measured, in the order in which it is. Small ones are for
+// seeing that the benchmark itself works.
+func scenarios(smoke bool) []scenario {
+	size := func(full, small int) int {
+		if smoke {
+			return small
+		}
+		return full
+	}
+	burst := func(name, title string, pods, count int) scenario {
+		return scenario{name: name, title: title, namespaces: pods, run: func(ctx context.Context, b *bench) (section, error) {
+			result, err := b.burst(ctx, name, []variant{floor, jasm, single}, b.turns(count), func() []wanted { return b.spreadOut(pods, false) })
+			return result.section(), err
+		}}
+	}
+	return []scenario{
+		burst("burst-100", "A burst of 100 pods", size(100, 10), size(10, 2)),
+		burst("burst-1000", "A burst of 1,000 pods", size(1000, 50), size(5, 2)),
+		{name: "running", title: "100 pods that a kubelet runs", namespaces: size(100, 10), run: func(ctx context.Context, b *bench) (section, error) {
+			result, err := b.running(ctx, "running", size(100, 10), b.turns(size(10, 1)))
+			return result.section(), err
+		}},
+	}
+}
+
+// turns is how often to measure: as asked for, else the scenario's own number.
+func (b *bench) turns(own int) int {
+	if b.options.turns > 0 {
+		return b.options.turns
+	}
+	return own
+}
