@@ -1,19 +1,27 @@
 #!/usr/bin/env bash
 # Measures JASM beside the floor, the least program that does its work (hack/floor), in turns, in one
-# cluster, with a store of fixed latency. Prints tables and writes target/bench.json; no time makes it
-# fail. Needs Rust, Go and Python, no Docker.
-# JASM_BENCH_SCENARIOS=NAME,… chooses scenarios, JASM_BENCH_TURNS=N their turns, JASM_BENCH_SMOKE=1
-# runs each once and small. JASM_BINARY=FILE and JASM_BENCH_FLOOR=FILE measure other builds.
+# cluster, with a store of fixed latency. Prints tables and writes target/figures/: bench.json, the
+# tables as figures.md, and the plots. No time makes it fail. Needs Rust, Go and Python, no Docker.
+#   JASM_BENCH_SCENARIOS=NAME,…  chooses from burst-100 burst-1000 running replicas restart faults
+#                                crowd-10000 crowd-50000
+#   JASM_BENCH_TURNS=N           turns of each scenario
+#   JASM_BENCH_SMOKE=1           everything small, to see that it works
+#   JASM_BENCH_PUBLISH=1         copies the tables and plots of a whole run to docs/
+#   JASM_BINARY=FILE JASM_BENCH_FLOOR=FILE   measure other builds
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 me=bench
 work=$root/target/bench
-out=$root/target
+out=$root/target/figures
 # shellcheck source=hack/lib.sh
 source "$root/hack/lib.sh"
 
+if [[ -n ${JASM_BENCH_PUBLISH:-} && -n ${JASM_BENCH_SMOKE:-}${JASM_BENCH_SCENARIOS:-}${JASM_BENCH_TURNS:-} ]]; then
+	fail 'JASM_BENCH_PUBLISH is for a whole run: unset JASM_BENCH_SMOKE, JASM_BENCH_SCENARIOS and JASM_BENCH_TURNS'
+fi
 begin
+mkdir -p "$out"
 floor=${JASM_BENCH_FLOOR:-}
 if [[ -z ${JASM_BINARY:-} || -z $floor ]]; then
 	# In one go, so that what they share is built once.
@@ -39,4 +47,9 @@ arguments=(--kubeconfig "$work/admin.json" --audit-log "$(json auditLog <"$work/
 	--scenarios "${JASM_BENCH_SCENARIOS:-}" --turns "${JASM_BENCH_TURNS:-0}")
 if [[ -n ${JASM_BENCH_SMOKE:-} ]]; then arguments+=(--smoke); fi
 fg "$work/bench" "${arguments[@]}"
-say 'written: target/bench.json'
+say "written: ${out#"$root/"}"
+if [[ -n ${JASM_BENCH_PUBLISH:-} ]]; then
+	mkdir -p "$root/docs"
+	cp "$out/figures.md" "$out/figures-secret.svg" "$out/figures-running.svg" "$root/docs/"
+	say 'published: docs/figures.md and its plots'
+fi

@@ -45,7 +45,7 @@ func (a *api) makeFloorAccount(ctx context.Context) error {
 
 // accountFile writes a kubeconfig with a token of a ServiceAccount, so that a program has its rights
 // and no others. Tokens are kept: each is good for longer than any run.
-func (b *bench) accountFile(name, server string) (string, error) {
+func (b *bench) accountFile(name string, s surroundings) (string, error) {
 	token, known := b.tokens[name]
 	if !known {
 		var answer struct{ Status struct{ Token string } }
@@ -61,7 +61,7 @@ func (b *bench) accountFile(name, server string) (string, error) {
 	text, err := json.Marshal(body{
 		"apiVersion": "v1", "kind": "Config", "current-context": "jasm",
 		"contexts": []any{body{"name": "jasm", "context": body{"cluster": "jasm", "user": "jasm"}}},
-		"clusters": []any{body{"name": "jasm", "cluster": body{"server": server, "certificate-authority-data": b.api.authority}}},
+		"clusters": []any{body{"name": "jasm", "cluster": body{"server": s.server, "certificate-authority-data": s.authority}}},
 		"users":    []any{body{"name": "jasm", "user": body{"token": token}}},
 	})
 	if err != nil {

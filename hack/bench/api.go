@@ -94,6 +94,9 @@ func (a *api) request(ctx context.Context, client *http.Client, method, path str
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
+		if method == http.MethodPatch {
+			request.Header.Set("Content-Type", "application/merge-patch+json")
+		}
 	}
 	if strings.HasPrefix(path, "/api/v1/secrets?") {
 		// Their values are of no interest here.

@@ -73,9 +73,9 @@ func (b *bench) replicas(count int) []wanted {
 	return pods[1:]
 }
 
-// turns lists the variants so that neighbours are pairs and none is always first: A B C, C B A, ….
-func turns(variants []variant, count int) [][]variant {
-	var order [][]variant
+// turns lists what takes turns so that neighbours are pairs and none is always first: A B C, C B A, ….
+func turns[T any](variants []T, count int) [][]T {
+	var order [][]T
 	for i := range count {
 		next := slices.Clone(variants)
 		if i%2 == 1 {
@@ -108,7 +108,7 @@ func (b *bench) burst(ctx context.Context, title string, variants []variant, cou
 
 func (b *bench) burstTurn(ctx context.Context, v variant, burst func() []wanted) (turn, int, error) {
 	result := turn{Program: v}
-	p, err := b.start(ctx, v, surroundings{server: b.api.server, store: b.store})
+	p, err := b.start(ctx, v, b.directly())
 	if err != nil {
 		return result, 0, err
 	}

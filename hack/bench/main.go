@@ -38,7 +38,9 @@ type bench struct {
 	fail    func(error)
 	tokens  map[string]string
 	// kept is how many pods and Secrets stay when a burst is cleared away.
-	kept            int
+	kept int
+	// crowded are the pods of the crowd so far.
+	crowded         []wanted
 	number, started int
 }
 

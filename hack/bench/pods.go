@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -49,10 +50,35 @@ func (w wanted) object() body {
 	if !w.run {
 		spec["schedulerName"] = nobody
 	}
+	if w.padding {
+		w.pad(container, annotations)
+	}
 	return body{
 		"apiVersion": "v1", "kind": "Pod",
 		"metadata": body{"name": w.name, "labels": labels, "annotations": annotations},
 		"spec":     spec,
+	}
+}
+
+// pad adds what the manifest of a usual service has.
+func (w wanted) pad(container, annotations body) {
+	annotations["prometheus.io/scrape"], annotations["prometheus.io/port"] = "true", "9090"
+	annotations["kubectl.kubernetes.io/restartedAt"] = "2026-01-01T00:00:00Z"
+	annotations["checksum/config"] = strings.Repeat("0123456789abcdef", 4)
+	var env []any
+	for i := range 24 {
+		env = append(env, body{"name": fmt.Sprintf("SHOP_SETTING_NUMBER_%d", i), "value": fmt.Sprintf("https://service-%d.%s.svc.cluster.local:8443/api/v2", i, w.namespace)})
+	}
+	container["env"] = env
+	container["args"] = []string{"--listen=0.0.0.0:8080", "--metrics=0.0.0.0:9090", "--config=/etc/shop/application.properties", "--log-level=info"}
+	container["ports"] = []any{body{"name": "http", "containerPort": 8080}, body{"name": "metrics", "containerPort": 9090}}
+	container["resources"] = body{"requests": body{"cpu": "100m", "memory": "128Mi"}, "limits": body{"memory": "256Mi"}}
+	container["securityContext"] = body{
+		"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
+		"capabilities": body{"drop": []string{"ALL"}}, "seccompProfile": body{"type": "RuntimeDefault"},
+	}
+	for _, probe := range []string{"livenessProbe", "readinessProbe", "startupProbe"} {
+		container[probe] = body{"httpGet": body{"path": "/" + probe, "port": "http"}, "periodSeconds": 10, "failureThreshold": 3}
 	}
 }
 

@@ -72,14 +72,21 @@ type program struct {
 
 // surroundings is what a program is started with.
 type surroundings struct {
-	server  string
-	store   *store
+	server    string
+	authority []byte
+	store     *store
+	// hanging is a second store; none if nil.
 	hanging *store
+}
+
+// directly is without anything between program and API server.
+func (b *bench) directly() surroundings {
+	return surroundings{server: b.api.server, authority: b.api.authority, store: b.store}
 }
 
 // start must be called from the main thread. If the program ends by itself, that is given to fail.
 func (b *bench) start(ctx context.Context, v variant, s surroundings) (*program, error) {
-	kubeconfig, err := b.accountFile(v.user(), s.server)
+	kubeconfig, err := b.accountFile(v.user(), s)
 	if err != nil {
 		return nil, err
 	}
@@ -189,6 +196,13 @@ func (p *program) stop() {
 		_ = p.cmd.Process.Kill()
 		<-p.done
 	}
+}
+
+// kill ends it without waiting for what it has under way.
+func (p *program) kill() {
+	p.stopped.Store(true)
+	_ = p.cmd.Process.Kill()
+	<-p.done
 }
 
 func (p *program) get(ctx context.Context, path string) (string, error) {

@@ -34,6 +34,9 @@ type section struct {
 	Title  string  `json:"title"`
 	Data   any     `json:"data"`
 	Tables []table `json:"-"`
+	// Panel goes into the figure of that file; there is none without curves.
+	Figure string `json:"-"`
+	Panel  panel  `json:"-"`
 }
 
 // table has a sentence that says what the figures are.
@@ -64,12 +67,71 @@ func newReport(o options) *report {
 	return r
 }
 
+// The files that the figures go to; the tables name them.
+const (
+	secretFigure  = "figures-secret.svg"
+	runningFigure = "figures-running.svg"
+)
+
+var figureTitles = map[string]string{
+	secretFigure:  "Share of pods whose Secret is readable, by seconds since the pod exists",
+	runningFigure: "Share of pods that run, by seconds since the pod exists",
+}
+
+// write is called after each scenario, with all until then.
 func (r *report) write() error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(r.folder, "bench.json"), append(text, '\n'), 0o666)
+	if err := os.WriteFile(filepath.Join(r.folder, "bench.json"), append(text, '\n'), 0o666); err != nil {
+		return err
+	}
+	drawn := r.figures()
+	for _, f := range drawn {
+		if err := f.write(filepath.Join(r.folder, f.file)); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(r.folder, "figures.md"), []byte(r.markdown(drawn)), 0o666)
+}
+
+func (r *report) figures() []figure {
+	var drawn []figure
+	for _, file := range []string{secretFigure, runningFigure} {
+		f := figure{file: file, title: figureTitles[file]}
+		for _, s := range r.Sections {
+			if s.Figure == file {
+				f.panels = append(f.panels, s.Panel)
+			}
+		}
+		if len(f.panels) > 0 {
+			drawn = append(drawn, f)
+		}
+	}
+	return drawn
+}
+
+func (r *report) markdown(drawn []figure) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "<!-- Written by make bench; what is changed here is lost with the next run. -->\n# Figures\n\n")
+	fmt.Fprintf(&out, "Measured on %s: %d cores (%s), Linux %s, load average before %.1f. Everything ran on them: the cluster, the program, the store and the benchmark. "+
+		"The store takes %.0f ms for a call and %.0f ms more for each item of a batch.\n",
+		r.When[:10], r.Cores, r.CPU, r.Kernel, r.Load, r.Latency*1000, r.Item*1000)
+	for _, f := range drawn {
+		fmt.Fprintf(&out, "\n![%s](%s)\n", f.title, f.file)
+	}
+	for _, s := range r.Sections {
+		fmt.Fprintf(&out, "\n## %s\n", s.Title)
+		for _, t := range s.Tables {
+			fmt.Fprintf(&out, "\n%s\n\n", t.text)
+			fmt.Fprintf(&out, "| %s |\n|%s\n", strings.Join(t.columns, " | "), strings.Repeat("---|", len(t.columns)))
+			for _, row := range t.rows {
+				fmt.Fprintf(&out, "| %s |\n", strings.Join(row, " | "))
+			}
+		}
+	}
+	return out.String()
 }
 
 func (s section) print(w io.Writer) {
@@ -142,7 +204,14 @@ func (r *burstResult) section() section {
 			mebibytes(r.median(v, func(t turn) float64 { return float64(t.RSSKiB) })),
 		})
 	}
-	return section{Data: r, Tables: []table{times, costs}}
+	made := section{Data: r, Tables: []table{times, costs}}
+	if r.Targets == r.Pods {
+		made.Figure, made.Panel = secretFigure, panel{title: fmt.Sprintf("%d pods at once, %d turns", r.Pods, len(r.Turns)/max(1, len(r.Pooled)))}
+		for _, v := range variantsOf(r.Turns) {
+			made.Panel.curves = append(made.Panel.curves, curve{name: v, seconds: r.samples[v]})
+		}
+	}
+	return made
 }
 
 // variantsOf keeps the order of the first turn.

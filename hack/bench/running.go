@@ -65,7 +65,7 @@ func (b *bench) runningTurn(ctx context.Context, v variant, count int) (runningT
 	var p *program
 	if v == floor || v == jasm {
 		var err error
-		if p, err = b.start(ctx, v, surroundings{server: b.api.server, store: b.store}); err != nil {
+		if p, err = b.start(ctx, v, b.directly()); err != nil {
 			return result, err
 		}
 		defer p.stop()
@@ -180,5 +180,9 @@ func (r *runningResult) section() section {
 		}
 		times.rows = append(times.rows, row)
 	}
-	return section{Data: r, Tables: []table{times}}
+	made := section{Data: r, Tables: []table{times}, Figure: runningFigure, Panel: panel{title: fmt.Sprintf("%d pods at once, %d turns", r.Pods, count)}}
+	for _, v := range []variant{without, already, floor, jasm} {
+		made.Panel.curves = append(made.Panel.curves, curve{name: v, seconds: r.samples[v]})
+	}
+	return made
 }

@@ -1,6 +1,9 @@
 package main
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // scenarios lists everything that can be measured, in the order in which it is. Small ones are for
 // seeing that the benchmark itself works.
@@ -17,6 +20,12 @@ func scenarios(smoke bool) []scenario {
 			return result.section(), err
 		}}
 	}
+	crowd := func(name, title string, pods int) scenario {
+		return scenario{name: name, title: title, namespaces: crowdNamespaces, run: func(ctx context.Context, b *bench) (section, error) {
+			result, err := b.crowd(ctx, pods, b.turns(size(5, 1)), time.Duration(size(20, 5))*time.Second)
+			return result.section(), err
+		}}
+	}
 	return []scenario{
 		burst("burst-100", "A burst of 100 pods", size(100, 10), size(10, 2)),
 		burst("burst-1000", "A burst of 1,000 pods", size(1000, 50), size(5, 2)),
@@ -24,6 +33,20 @@ func scenarios(smoke bool) []scenario {
 			result, err := b.running(ctx, "running", size(100, 10), b.turns(size(10, 1)))
 			return result.section(), err
 		}},
+		{name: "replicas", title: "100 replicas of one Secret", namespaces: 1, run: func(ctx context.Context, b *bench) (section, error) {
+			result, err := b.burst(ctx, "replicas", []variant{floor, jasm}, b.turns(size(5, 1)), func() []wanted { return b.replicas(size(100, 10)) })
+			return result.section(), err
+		}},
+		{name: "restart", title: "A restart with 1,000 targets in place, and an idle minute", namespaces: size(1000, 50), run: func(ctx context.Context, b *bench) (section, error) {
+			result, err := b.inPlace(ctx, size(1000, 50), b.turns(size(5, 1)), time.Duration(size(60, 5))*time.Second)
+			return result.section(), err
+		}},
+		{name: "faults", title: "A store that hangs, an API server that is too busy", namespaces: size(200, 20), run: func(ctx context.Context, b *bench) (section, error) {
+			result, err := b.faults(ctx, size(200, 20), b.turns(size(5, 1)))
+			return result.section(), err
+		}},
+		crowd("crowd-10000", "10,000 pods, one in a hundred annotated", size(10000, 300)),
+		crowd("crowd-50000", "50,000 pods, one in a hundred annotated", size(50000, 600)),
 	}
 }
 
