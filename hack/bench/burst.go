@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// settle is how long a program has, after the last Secret of a burst, until its memory counts as settled.
-const settle = 5 * time.Second
+// settle is how long a program has, after the last Secret of a burst, until its memory counts as settled:
+// less than the 5 s after which JASM looks again for pods that still wait, as these do.
+const settle = 3 * time.Second
 
 // turn is one burst of pods served by one program, which was started for it.
 type turn struct {
