@@ -209,7 +209,7 @@ func (r *faultResult) row(c faultCase) faultRow {
 
 func (r *faultResult) section() section {
 	t := table{
-		text: fmt.Sprintf("%d pods at once ask a store that answers; seconds from the API server's answer that the pod exists to its Secret, %d turns pooled. "+
+		text: fmt.Sprintf("%d pods at once ask a store that answers; seconds from the API server's answer that the pod exists to its Secret; turns of each: %d, pooled. "+
 			"Where a store hangs, %d pods more ask that one. All through a proxy before the API server, which gives the answers of 429.",
 			r.Pods, len(r.Turns)/max(1, len(r.Rows)), r.Pods),
 		columns: []string{"", "", "p50", "p90", "p99", "max", "p50 ÷ nothing wrong", "p99 ÷ nothing wrong", "answers of 429", "lost", "wrong content"},

@@ -27,7 +27,7 @@ type figure struct {
 }
 
 const (
-	panelWidth, panelHeight = 380.0, 250.0
+	wholeWidth, panelHeight = 800.0, 250.0
 	left, right, above      = 52.0, 14.0, 58.0
 	below                   = 70.0
 )
@@ -51,20 +51,20 @@ var looks = map[variant]string{
 
 func (f figure) write(file string) error {
 	var out strings.Builder
-	width, height := panelWidth*float64(len(f.panels)), panelHeight+above+below
-	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`, width, height, f.title)
+	height, panelWidth := panelHeight+above+below, wholeWidth/float64(len(f.panels))
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`, wholeWidth, height, f.title)
 	fmt.Fprintf(&out, "<style>%s</style>\n<rect class=\"page\" width=\"100%%\" height=\"100%%\"/>\n", style)
 	fmt.Fprintf(&out, `<text class="text" x="%.0f" y="22" font-size="14" font-weight="600">%s</text>`+"\n", left, f.title)
 	for i, p := range f.panels {
 		fmt.Fprintf(&out, `<g transform="translate(%.0f %.0f)">`+"\n", panelWidth*float64(i), above)
-		p.draw(&out)
+		p.draw(&out, panelWidth)
 		out.WriteString("</g>\n")
 	}
 	out.WriteString("</svg>\n")
 	return os.WriteFile(file, []byte(out.String()), 0o666)
 }
 
-func (p panel) draw(out *strings.Builder) {
+func (p panel) draw(out *strings.Builder, width float64) {
 	longest := 0.0
 	for _, c := range p.curves {
 		// The last hundredth would squeeze all the rest to the left.
@@ -72,7 +72,7 @@ func (p panel) draw(out *strings.Builder) {
 	}
 	step := tick(longest)
 	longest = step * math.Ceil(longest*1.02/step)
-	x := func(s float64) float64 { return left + min(s, longest)/longest*(panelWidth-left-right) }
+	x := func(s float64) float64 { return left + min(s, longest)/longest*(width-left-right) }
 	y := func(share float64) float64 { return panelHeight * (1 - share) }
 	fmt.Fprintf(out, `<text class="text" x="%.0f" y="-14">%s</text>`+"\n", left, p.title)
 	for _, share := range []float64{0, 0.25, 0.5, 0.75, 1} {
@@ -87,13 +87,14 @@ func (p panel) draw(out *strings.Builder) {
 		sorted := slices.Sorted(slices.Values(c.seconds))
 		var path strings.Builder
 		fmt.Fprintf(&path, "M%.1f %.1f", x(max(0, sorted[0])), y(0))
-		for at := 0.0; at <= 1; at += 0.01 {
-			fmt.Fprintf(&path, " L%.1f %.1f", x(max(0, rank(sorted, at))), y(at))
+		for percent := 1; percent <= 100; percent++ {
+			share := float64(percent) / 100
+			fmt.Fprintf(&path, " L%.1f %.1f", x(max(0, rank(sorted, share))), y(share))
 		}
 		fmt.Fprintf(out, `<path class="curve %s" d="%s"/>`+"\n", looks[c.name], path.String())
-		lx, ly := left+float64(i%2)*160, panelHeight+38+float64(i/2)*18
+		lx, ly := left+float64(i%2)*(width-left-right)/2, panelHeight+38+float64(i/2)*18
 		fmt.Fprintf(out, `<line class="curve %s" x1="%.0f" x2="%.0f" y1="%.0f" y2="%.0f"/><text class="text" x="%.0f" y="%.0f">%s</text>`+"\n",
-			looks[c.name], lx, lx+22, ly, ly, lx+28, ly+4, strings.TrimPrefix(string(c.name), "with "))
+			looks[c.name], lx, lx+22, ly, ly, lx+28, ly+4, c.name)
 	}
 }
 

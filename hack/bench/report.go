@@ -170,7 +170,7 @@ func (r ratio) String() string {
 func (r *burstResult) section() section {
 	times := table{
 		text: fmt.Sprintf("Seconds from the API server's answer that the pod exists to its Secret, seen by a watch of the benchmark's own: "+
-			"%d pods at once, %d Secrets; %d turns of each program, pooled; ratios of neighbouring turns to the floor, their median and range.",
+			"%d pods at once, %d Secrets; turns of each program: %d, pooled; ratios of neighbouring turns to the floor, their median and range.",
 			r.Pods, r.Targets, len(r.Turns)/max(1, len(r.Pooled))),
 		columns: []string{"", "p50", "p90", "p99", "max", "p50 ÷ floor", "p90 ÷ floor", "p99 ÷ floor"},
 	}
@@ -206,7 +206,7 @@ func (r *burstResult) section() section {
 	}
 	made := section{Data: r, Tables: []table{times, costs}}
 	if r.Targets == r.Pods {
-		made.Figure, made.Panel = secretFigure, panel{title: fmt.Sprintf("%d pods at once, %d turns", r.Pods, len(r.Turns)/max(1, len(r.Pooled)))}
+		made.Figure, made.Panel = secretFigure, panel{title: fmt.Sprintf("%d pods at once, turns: %d", r.Pods, len(r.Turns)/max(1, len(r.Pooled)))}
 		for _, v := range variantsOf(r.Turns) {
 			made.Panel.curves = append(made.Panel.curves, curve{name: v, seconds: r.samples[v]})
 		}

@@ -166,7 +166,7 @@ func (r *runningResult) section() section {
 	count := len(r.Turns) / max(1, len(r.Running))
 	times := table{
 		text: fmt.Sprintf("Seconds from the API server's answer that the pod exists to Running, seen by a watch of the benchmark's own: "+
-			"%d pods at once, %d turns of each kind, pooled; ratios of neighbouring turns to the floor, their median and range.", r.Pods, count),
+			"%d pods at once, turns of each kind: %d, pooled; ratios of neighbouring turns to the floor, their median and range.", r.Pods, count),
 		columns: []string{"", "p50", "p90", "p99", "max", "p50 ÷ floor", "p90 ÷ floor", "Secret p50", "Secret max", "pods that met the back-off"},
 	}
 	for _, v := range []variant{without, already, floor, jasm} {
@@ -180,7 +180,7 @@ func (r *runningResult) section() section {
 		}
 		times.rows = append(times.rows, row)
 	}
-	made := section{Data: r, Tables: []table{times}, Figure: runningFigure, Panel: panel{title: fmt.Sprintf("%d pods at once, %d turns", r.Pods, count)}}
+	made := section{Data: r, Tables: []table{times}, Figure: runningFigure, Panel: panel{title: fmt.Sprintf("%d pods at once, turns: %d", r.Pods, count)}}
 	for _, v := range []variant{without, already, floor, jasm} {
 		made.Panel.curves = append(made.Panel.curves, curve{name: v, seconds: r.samples[v]})
 	}
