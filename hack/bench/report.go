@@ -54,6 +54,9 @@ func newReport(o options) *report {
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
 		fmt.Sscan(string(text), &r.Load)
 	}
+	if r.busy() {
+		say("%s", busyMachine)
+	}
 	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		r.Kernel = strings.TrimSpace(string(text))
 	}
@@ -77,6 +80,11 @@ var figureTitles = map[string]string{
 	secretFigure:  "Share of pods whose Secret is readable, by seconds since the pod exists",
 	runningFigure: "Share of pods that run, by seconds since the pod exists",
 }
+
+const busyMachine = "The machine was busy with something else before the run began: seconds and their ratios say little, counts and memory hold."
+
+// busy counts a share of the cores for the cluster, whose start is in the average.
+func (r *report) busy() bool { return r.Load > 1.5*float64(r.Cores) }
 
 // write is called after each scenario, with all until then.
 func (r *report) write() error {
@@ -118,6 +126,9 @@ func (r *report) markdown(drawn []figure) string {
 	fmt.Fprintf(&out, "Measured on %s: %d cores (%s), Linux %s, load average before %.1f. Everything ran on them: the cluster, the program, the store and the benchmark. "+
 		"The store takes %.0f ms for a call and %.0f ms more for each item of a batch.\n",
 		r.When[:10], r.Cores, r.CPU, r.Kernel, r.Load, r.Latency*1000, r.Item*1000)
+	if r.busy() {
+		fmt.Fprintf(&out, "\n%s\n", busyMachine)
+	}
 	for _, f := range drawn {
 		fmt.Fprintf(&out, "\n![%s](%s)\n", f.title, f.file)
 	}
@@ -175,7 +186,7 @@ func (r *burstResult) section() section {
 		columns: []string{"", "p50", "p90", "p99", "max", "p50 ÷ floor", "p90 ÷ floor", "p99 ÷ floor"},
 	}
 	costs := table{
-		text:    "For one burst, the median of the turns; CPU by the scheduler's account until 5 s after the last Secret, memory then.",
+		text:    fmt.Sprintf("For one burst, the median of the turns; CPU by the scheduler's account until %v after the last Secret, memory then.", settle),
 		columns: []string{"", "store calls", "of them batches", "API writes", "API reads", "events", "CPU s", "peak MiB", "settled MiB"},
 	}
 	for _, v := range variantsOf(r.Turns) {
