@@ -42,6 +42,7 @@ pub mod app;
 pub mod args;
 pub mod client;
 pub mod configuration;
+pub mod diagnostic;
 pub mod events;
 pub mod metrics;
 pub mod policy;
