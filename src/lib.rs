@@ -44,6 +44,7 @@ pub mod client;
 pub mod configuration;
 pub mod diagnostic;
 pub mod events;
+pub mod manifests;
 pub mod metrics;
 pub mod policy;
 pub mod pull;
