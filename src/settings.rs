@@ -134,6 +134,12 @@ pub struct Overrides {
     pub stores: Option<String>,
 }
 
+/// Other words for the names of stores.
+const ALIASES: [(&str, &str); 3] = [
+    ("aws", "aws-secretsmanager"),
+    ("gcp", "gcp-secretmanager"),
+    ("azure", "azure-keyvault"),
+];
 const FIELDS: [&str; 7] = [
     "stores",
     "namespaces",
@@ -229,12 +235,22 @@ impl Settings {
     }
 }
 
+/// The names of stores that a word of an annotation may mean, the likelier first.
+pub fn names_for(word: &str) -> impl Iterator<Item = &str> {
+    let full = ALIASES
+        .iter()
+        .find(|(alias, _)| *alias == word)
+        .map(|(_, full)| *full);
+    std::iter::once(word).chain(full)
+}
+
 fn at(node: Option<&Node>, message: &str) -> Problem {
     match node {
         Some(node) => node.problem(message),
         None => Problem {
             line: 1,
             column: 1,
+            length: 1,
             message: message.to_owned(),
         },
     }

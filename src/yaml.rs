@@ -6,6 +6,8 @@
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
+use crate::diagnostic::{Place, visible};
+
 /// Deeper nesting than this is no configuration that a person wrote.
 const MAX_DEPTH: usize = 32;
 
@@ -17,8 +19,22 @@ pub struct Problem {
     pub line: usize,
     /// Column of the offending text.
     pub column: usize,
+    /// How many characters of its line the offending text takes.
+    pub length: usize,
     /// One sentence without the position.
     pub message: String,
+}
+
+impl Problem {
+    /// Where it is.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place {
+            line: self.line,
+            column: self.column,
+            length: self.length,
+        }
+    }
 }
 
 /// A node with the place it begins at.
@@ -30,6 +46,8 @@ pub struct Node {
     pub line: usize,
     /// Column, from 1.
     pub column: usize,
+    /// How many characters of its line a scalar takes; 1 for what goes over several lines.
+    pub length: usize,
 }
 
 /// The three shapes of YAML.
@@ -49,11 +67,22 @@ pub enum Value {
 }
 
 impl Node {
+    /// Where it begins.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place {
+            line: self.line,
+            column: self.column,
+            length: self.length,
+        }
+    }
+
     /// A problem at this node.
     pub fn problem(&self, message: impl Into<String>) -> Problem {
         Problem {
             line: self.line,
             column: self.column,
+            length: self.length,
             message: message.into(),
         }
     }
@@ -238,18 +267,10 @@ pub fn unknown(what: &str, word: &str, known: &[&str]) -> String {
 /// the direction of what follows.
 #[must_use]
 pub fn clip(word: &str) -> String {
-    let clean = |c: char| match c {
-        '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
     if word.chars().count() <= 64 {
-        return word.chars().map(clean).collect();
+        return word.chars().map(visible).collect();
     }
-    word.chars().take(63).map(clean).chain(['…']).collect()
+    word.chars().take(63).map(visible).chain(['…']).collect()
 }
 
 /// Parses exactly one document.
@@ -291,6 +312,7 @@ fn at(mark: Marker, message: impl Into<String>) -> Problem {
     Problem {
         line: mark.line().max(1),
         column: mark.col() + 1,
+        length: 1,
         message: message.into(),
     }
 }
@@ -319,6 +341,10 @@ impl<'a> Events<'a> {
             ));
         }
         let (line, column) = (span.start.line().max(1), span.start.col() + 1);
+        let length = match &event {
+            Event::Scalar(..) if span.end.line() == span.start.line() => span.len().max(1),
+            _ => 1,
+        };
         let value = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 plain_node(anchor, tag.is_some(), span)?;
@@ -353,6 +379,7 @@ impl<'a> Events<'a> {
             value,
             line,
             column,
+            length,
         })
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::diagnostic::Place;
 use crate::pull::request::{ObjectKind, Request};
 use crate::yaml;
 
@@ -46,6 +47,31 @@ pub struct Problem {
     pub annotation: String,
     /// One sentence: where, what, what to write instead.
     pub message: String,
+    /// Where exactly, for whoever shows the annotation's text.
+    pub spot: Spot,
+}
+
+impl Problem {
+    /// The sentence without the line that it begins with.
+    #[must_use]
+    pub fn sentence(&self) -> &str {
+        let Spot::Within(place) = self.spot else {
+            return &self.message;
+        };
+        let line = format!("line {}: ", place.line);
+        self.message.strip_prefix(&line).unwrap_or(&self.message)
+    }
+}
+
+/// The part of an annotation that a problem concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Spot {
+    /// Its name.
+    Name,
+    /// The whole of its text.
+    Value,
+    /// A stretch of its text; lines and columns count from 1 within the text.
+    Within(Place),
 }
 
 /// One request with the object it is for.
@@ -73,6 +99,7 @@ pub struct Parsed {
 struct Refusal {
     target: Option<(ObjectKind, String)>,
     message: String,
+    spot: Spot,
 }
 
 /// One request of an annotation, or why it is none.
@@ -83,13 +110,27 @@ impl Refusal {
         Self {
             target: None,
             message: message.into(),
+            spot: Spot::Name,
+        }
+    }
+
+    /// A problem of one object.
+    fn target(kind: ObjectKind, name: &str, problem: &yaml::Problem) -> Self {
+        Self {
+            target: Some((kind, name.to_owned())),
+            message: problem.to_string(),
+            spot: Spot::Within(problem.place()),
         }
     }
 }
 
 impl From<yaml::Problem> for Refusal {
     fn from(problem: yaml::Problem) -> Self {
-        Self::of(problem.to_string())
+        Self {
+            target: None,
+            message: problem.to_string(),
+            spot: Spot::Within(problem.place()),
+        }
     }
 }
 
@@ -106,10 +147,11 @@ pub fn parse(annotations: &BTreeMap<String, String>, labels: &BTreeMap<String, S
         let Some(name) = full.strip_prefix(PREFIX) else {
             continue;
         };
-        let mut complain = |message: String| {
+        let mut complain = |message: String, spot: Spot| {
             problems.push(Problem {
                 annotation: full.clone(),
                 message,
+                spot,
             })
         };
         let result = match name {
@@ -120,10 +162,11 @@ pub fn parse(annotations: &BTreeMap<String, String>, labels: &BTreeMap<String, S
             "refresh" if text.trim() == "start" => Ok(Vec::new()),
             option if OPTIONS.contains(&option) => {
                 refuse_all = true;
-                complain(format!(
+                let message = format!(
                     "\"{option}: {}\" is not implemented in this version; remove the annotation",
                     yaml::clip(text.trim())
-                ));
+                );
+                complain(message, Spot::Name);
                 continue;
             }
             _ => match name.split_once('.') {
@@ -134,7 +177,7 @@ pub fn parse(annotations: &BTreeMap<String, String>, labels: &BTreeMap<String, S
                     one_liner::parse(ObjectKind::ConfigMap, object, full, text)
                 }
                 _ => {
-                    complain(yaml::unknown("annotation", name, &KNOWN));
+                    complain(yaml::unknown("annotation", name, &KNOWN), Spot::Name);
                     // A misspelt word about all requests must not leave them to its default.
                     refuse_all |= yaml::nearest(name, &KNOWN)
                         .is_some_and(|near| near == ENVIRONMENT_NAME || OPTIONS.contains(&near));
@@ -155,7 +198,7 @@ pub fn parse(annotations: &BTreeMap<String, String>, labels: &BTreeMap<String, S
                 Ok(part) => wanted.push(part),
                 Err(refusal) => {
                     if told.insert(refusal.target.clone()) {
-                        complain(refusal.message);
+                        complain(refusal.message, refusal.spot);
                     }
                     refused.extend(refusal.target);
                 }

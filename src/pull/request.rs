@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::diagnostic::Place;
+
 /// The two kinds of object that JASM produces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub enum ObjectKind {
@@ -232,7 +234,31 @@ pub struct Request {
     /// Which annotation says so, for messages; no part of what is asked.
     #[serde(skip)]
     pub said_in: String,
+    /// Where in the annotation's text; no part of what is asked.
+    #[serde(skip)]
+    pub written: Written,
 }
+
+/// Where in its annotation's text a request is written, as far as it is.
+///
+/// Two of them are always equal: the same request may be written anywhere.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Written {
+    /// The object's name, or the variable's.
+    pub object: Option<Place>,
+    /// The store.
+    pub store: Option<Place>,
+    /// The path.
+    pub path: Option<Place>,
+}
+
+impl PartialEq for Written {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Written {}
 
 impl Request {
     /// A request with every default.
@@ -248,7 +274,17 @@ impl Request {
             optional: false,
             retain: false,
             said_in: said_in.into(),
+            written: Written::default(),
         }
+    }
+
+    /// The name of the annotation that says so, without its prefix.
+    #[must_use]
+    pub fn annotation(&self) -> &str {
+        self.said_in
+            .split(['[', ' '])
+            .next()
+            .unwrap_or(&self.said_in)
     }
 
     /// One stable text for what is asked, equal exactly where the requests ask the same.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::words::{check_object_name, check_source_key, valid_env_name};
 use super::{ENVIRONMENT, ENVIRONMENT_NAME, PREFIX, Part, Refusal, Wanted};
-use crate::pull::request::{ObjectKind, Origin, Request, Take};
+use crate::pull::request::{ObjectKind, Origin, Request, Take, Written};
 use crate::yaml::{self, Fields, Node, Problem, Value};
 
 /// Labels that name the application, most specific first.
@@ -49,15 +49,15 @@ fn variable(app: &str, name: &Node, value: &Node) -> Part {
         ObjectKind::ConfigMap => literal(name.raw(), value),
     };
     match request {
-        Ok(request) => Ok(Wanted {
-            kind,
-            name: object,
-            request,
-        }),
-        Err(problem) => Err(Refusal {
-            target: Some((kind, object)),
-            message: problem.to_string(),
-        }),
+        Ok(mut request) => {
+            request.written.object = Some(name.place());
+            Ok(Wanted {
+                kind,
+                name: object,
+                request,
+            })
+        }
+        Err(problem) => Err(Refusal::target(kind, &object, &problem)),
     }
 }
 
@@ -110,7 +110,8 @@ fn secret(name: &str, node: &Node) -> Result<Request, Problem> {
             path_node.problem("one variable takes one entry, not a path that ends in \"/**\"")
         );
     }
-    let store = fields.required("provider")?.text("provider")?.to_owned();
+    let store_node = fields.required("provider")?;
+    let store = store_node.text("provider")?.to_owned();
     let version = fields.text("version")?.map(str::to_owned);
     let take = match fields.get("key") {
         None => Take::Whole(name.to_owned()),
@@ -120,13 +121,17 @@ fn secret(name: &str, node: &Node) -> Result<Request, Problem> {
             Take::Keys(BTreeMap::from([(name.to_owned(), source.to_owned())]))
         }
     };
-    Ok(Request::new(
-        Origin::Entry {
-            store,
-            path,
-            version,
+    let origin = Origin::Entry {
+        store,
+        path,
+        version,
+    };
+    Ok(Request {
+        written: Written {
+            object: None,
+            store: Some(store_node.place()),
+            path: Some(path_node.place()),
         },
-        take,
-        format!("environment {name}"),
-    ))
+        ..Request::new(origin, take, format!("environment {name}"))
+    })
 }

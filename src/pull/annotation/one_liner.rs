@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::words::{check_data_key, check_object_name, check_source_key};
-use super::{Part, Refusal, Wanted};
-use crate::pull::request::{ObjectKind, Origin, Request, Take};
+use super::{Part, Refusal, Spot, Wanted};
+use crate::diagnostic::Place;
+use crate::pull::request::{ObjectKind, Origin, Request, Take, Written};
 
 pub(super) fn parse(
     kind: ObjectKind,
@@ -16,15 +17,17 @@ pub(super) fn parse(
     check_object_name(object).map_err(Refusal::of)?;
     let short = annotation.strip_prefix(super::PREFIX).unwrap_or(annotation);
     let mut wanted = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
+    for (index, whole) in text.lines().enumerate() {
+        let line = whole.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         let said_in = format!("{short} line {}", index + 1);
-        let request = source(line, said_in).map_err(|message| Refusal {
+        let place = |part: &str| place(index + 1, whole, part);
+        let request = source(line, said_in, &place).map_err(|wrong| Refusal {
             target: Some((kind, object.to_owned())),
-            message: format!("line {}: {message}", index + 1),
+            message: format!("line {}: {}", index + 1, wrong.message),
+            spot: Spot::Within(place(wrong.part)),
         })?;
         wanted.push(Ok(Wanted {
             kind,
@@ -36,76 +39,119 @@ pub(super) fn parse(
         return Err(Refusal {
             target: Some((kind, object.to_owned())),
             message: "there is no source in it: write STORE:PATH, one a line".to_owned(),
+            spot: Spot::Value,
         });
     }
     Ok(wanted)
 }
 
-fn source(line: &str, said_in: String) -> Result<Request, String> {
-    let (line, name) = match line.rsplit_once(" -> ") {
+/// A problem with a part of a line.
+struct Wrong<'a> {
+    part: &'a str,
+    message: String,
+}
+
+/// Where a part of a line is, the part being a slice of it.
+fn place(number: usize, line: &str, part: &str) -> Place {
+    let offset = (part.as_ptr() as usize).saturating_sub(line.as_ptr() as usize);
+    Place {
+        line: number,
+        column: line
+            .get(..offset)
+            .map_or(0, |before| before.chars().count())
+            + 1,
+        length: part.chars().count().max(1),
+    }
+}
+
+fn source<'a>(
+    line: &'a str,
+    said_in: String,
+    place: &dyn Fn(&str) -> Place,
+) -> Result<Request, Wrong<'a>> {
+    let wrong = |part: &'a str, message: &str| Wrong {
+        part,
+        message: message.to_owned(),
+    };
+    let because = |part: &'a str| move |message: String| Wrong { part, message };
+    let (source, name) = match line.rsplit_once(" -> ") {
         Some((before, name)) => (before.trim_end(), Some(name.trim())),
-        None if line.ends_with(" ->") => return Err("there is no name after \"->\"".to_owned()),
+        None if line.ends_with(" ->") => {
+            let arrow = &line[line.len() - 2..];
+            return Err(wrong(arrow, "there is no name after \"->\""));
+        }
         None => (line, None),
     };
     if let Some(name) = name {
-        check_data_key(name)?;
+        check_data_key(name).map_err(because(name))?;
     }
-    let (store, rest) = line
-        .split_once(':')
-        .ok_or("it is not STORE:PATH[?version=V][#KEY][ -> NAME]")?;
+    let shape = "it is not STORE:PATH[?version=V][#KEY][ -> NAME]";
+    let (store, rest) = source.split_once(':').ok_or_else(|| wrong(source, shape))?;
     let (rest, key) = match rest.split_once('#') {
         Some((rest, key)) => (rest, Some(key)),
         None => (rest, None),
     };
-    let (path, version) = match rest.split_once("?version=") {
+    let (written_path, version) = match rest.split_once("?version=") {
         Some((path, version)) => (path, Some(version)),
         None => (rest, None),
     };
-    if store.is_empty() || path.is_empty() {
-        return Err("it is not STORE:PATH[?version=V][#KEY][ -> NAME]".to_owned());
+    if store.is_empty() || written_path.is_empty() {
+        return Err(wrong(source, shape));
     }
     if version == Some("") {
-        return Err("there is no version after \"?version=\"".to_owned());
+        let selector = &rest[written_path.len()..];
+        return Err(wrong(selector, "there is no version after \"?version=\""));
     }
-    let path = decode(path);
+    let path = decode(written_path);
     let prefix_read = path == "**" || path.ends_with("/**");
     let take = match (key, name) {
         (None, None) => Take::All,
-        (None, Some(_)) if prefix_read => {
-            return Err(
-                "a path that ends in \"/**\" has many entries: take one with #KEY -> NAME"
-                    .to_owned(),
-            );
+        (None, Some(name)) if prefix_read => {
+            return Err(wrong(
+                name,
+                "a path that ends in \"/**\" has many entries: take one with #KEY -> NAME",
+            ));
         }
         (None, Some(name)) => Take::Whole(name.to_owned()),
         (Some(key), name) => {
-            check_source_key(key)?;
+            check_source_key(key).map_err(because(key))?;
             if prefix_read && key.starts_with('/') {
-                return Err(
-                    "after \"/**\" a KEY is the entry's path below it, without a \"/\" in front"
-                        .to_owned(),
-                );
+                return Err(wrong(
+                    key,
+                    "after \"/**\" a KEY is the entry's path below it, without a \"/\" in front",
+                ));
             }
             let data_key = match name {
                 Some(name) => name,
                 None if key.starts_with('/') => {
-                    return Err(format!(
-                        "\"#{}\" is a pointer and needs \" -> NAME\"",
-                        crate::yaml::clip(key)
-                    ));
+                    return Err(Wrong {
+                        part: key,
+                        message: format!(
+                            "\"#{}\" is a pointer and needs \" -> NAME\"",
+                            crate::yaml::clip(key)
+                        ),
+                    });
                 }
                 None => {
-                    check_data_key(key)?;
+                    check_data_key(key).map_err(because(key))?;
                     key
                 }
             };
             Take::Keys(BTreeMap::from([(data_key.to_owned(), key.to_owned())]))
         }
     };
+    let written = Written {
+        object: None,
+        store: Some(place(store)),
+        path: Some(place(written_path)),
+    };
     let store = store.to_owned();
     let origin = if prefix_read {
-        if version.is_some() {
-            return Err("a path that ends in \"/**\" takes no version".to_owned());
+        if let Some(version) = version {
+            return Err(wrong(
+                version,
+                "a path that ends in \"/**\" takes no version",
+            ));
         }
         Origin::Prefix { store, path }
     } else {
@@ -115,7 +161,10 @@ fn source(line: &str, said_in: String) -> Result<Request, String> {
             version: version.map(str::to_owned),
         }
     };
-    Ok(Request::new(origin, take, said_in))
+    Ok(Request {
+        written,
+        ..Request::new(origin, take, said_in)
+    })
 }
 
 /// Undoes the encoding of the characters that separate the parts, and of nothing else: any other

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::words::{check_data_key, check_object_name, check_source_key};
 use super::{OPTIONS, Part, Refusal, Wanted};
-use crate::pull::request::{File, Format, Names, ObjectKind, Origin, Request, SecretType, Take};
+use crate::diagnostic::Place;
+use crate::pull::request::{
+    File, Format, Names, ObjectKind, Origin, Request, SecretType, Take, Written,
+};
 use crate::yaml::{self, Fields, Node, Problem, Value};
 
 const SECRET_FIELDS: [&str; 11] = [
@@ -60,11 +63,10 @@ pub(super) fn parse(kind: ObjectKind, text: &str) -> Result<Vec<Part>, Refusal> 
 
 /// One mapping; its problems carry the target wherever that can be read.
 fn item(kind: ObjectKind, what: &str, node: &Node) -> Part {
-    let name = target_name(kind, what, node)?;
-    let request = request(kind, what, node).map_err(|problem| Refusal {
-        target: Some((kind, name.clone())),
-        message: problem.to_string(),
-    })?;
+    let (name, named) = target_name(kind, what, node)?;
+    let mut request =
+        request(kind, what, node).map_err(|problem| Refusal::target(kind, &name, &problem))?;
+    request.written.object = Some(named);
     Ok(Wanted {
         kind,
         name,
@@ -72,7 +74,7 @@ fn item(kind: ObjectKind, what: &str, node: &Node) -> Part {
     })
 }
 
-fn target_name(kind: ObjectKind, what: &str, node: &Node) -> Result<String, Problem> {
+fn target_name(kind: ObjectKind, what: &str, node: &Node) -> Result<(String, Place), Problem> {
     let field = match kind {
         ObjectKind::Secret => "secretName",
         ObjectKind::ConfigMap => "configMapName",
@@ -85,7 +87,7 @@ fn target_name(kind: ObjectKind, what: &str, node: &Node) -> Result<String, Prob
     };
     let name = value.text(field)?;
     check_object_name(name).map_err(|message| value.problem(message))?;
-    Ok(name.to_owned())
+    Ok((name.to_owned(), value.place()))
 }
 
 fn fields<'a>(kind: ObjectKind, what: &str, node: &'a Node) -> Result<Fields<'a>, Problem> {
@@ -109,7 +111,8 @@ fn fields<'a>(kind: ObjectKind, what: &str, node: &'a Node) -> Result<Fields<'a>
 
 fn request(kind: ObjectKind, what: &str, node: &Node) -> Result<Request, Problem> {
     let fields = fields(kind, what, node)?;
-    let store = fields.required("provider")?.text("provider")?.to_owned();
+    let store_node = fields.required("provider")?;
+    let store = store_node.text("provider")?.to_owned();
     let path_node = fields.required("path")?;
     let path = path_node.text("path")?.to_owned();
     let version = fields.text("version")?.map(str::to_owned);
@@ -168,6 +171,11 @@ fn request(kind: ObjectKind, what: &str, node: &Node) -> Result<Request, Problem
         },
         optional: fields.flag("optional")?,
         retain: fields.flag("retain")?,
+        written: Written {
+            object: None,
+            store: Some(store_node.place()),
+            path: Some(path_node.place()),
+        },
         ..Request::new(origin, Take::All, what)
     })
 }

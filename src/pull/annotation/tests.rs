@@ -661,6 +661,7 @@ fn an_option_that_is_not_built_refuses_the_whole_pod() {
                 message: format!(
                     "\"{option}: {value}\" is not implemented in this version; remove the annotation"
                 ),
+                spot: Spot::Name,
             }]
         );
     }
