@@ -15,6 +15,7 @@ pub mod plan;
 pub mod pod;
 pub mod queue;
 pub mod reconcile;
+pub mod reference;
 pub mod render;
 pub mod report;
 pub mod request;

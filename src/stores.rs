@@ -7,14 +7,8 @@ use jasm_providers::batching::LaneOptions;
 use jasm_providers::{Lane, Source, aws, file};
 
 use crate::metrics::Metrics;
+use crate::pull::reference::Catalog;
 use crate::settings::{self, AwsEndpoint, Backend, Settings};
-
-/// Other words for the names of stores.
-const ALIASES: [(&str, &str); 3] = [
-    ("aws", "aws-secretsmanager"),
-    ("gcp", "gcp-secretmanager"),
-    ("azure", "azure-keyvault"),
-];
 
 /// One store with its lane.
 #[derive(Debug)]
@@ -60,19 +54,17 @@ impl Stores {
         }
         Ok(Self(stores))
     }
+}
 
-    /// The store of that name, or for that other word.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Arc<Store>> {
-        self.0.get(name).or_else(|| {
-            let (_, full) = ALIASES.iter().find(|(alias, _)| *alias == name)?;
-            self.0.get(*full)
-        })
+impl Catalog for Stores {
+    type Store = Arc<Store>;
+
+    fn find(&self, name: &str) -> Option<(Arc<Store>, &settings::Store)> {
+        let store = settings::names_for(name).find_map(|name| self.0.get(name))?;
+        Some((store.clone(), &store.settings))
     }
 
-    /// The names there are, for a message.
-    #[must_use]
-    pub fn names(&self) -> Vec<&str> {
+    fn names(&self) -> Vec<&str> {
         self.0.keys().map(String::as_str).collect()
     }
 }

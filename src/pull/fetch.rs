@@ -7,24 +7,18 @@ use tokio::time::Instant;
 
 use crate::policy;
 use crate::pull::condition::{Condition, Failure, Retry};
+use crate::pull::reference::{self, Reference, Resolved, below};
 use crate::pull::render::Payload;
-use crate::pull::request::{ObjectKind, Origin, Request};
+use crate::pull::request::{ObjectKind, Request};
 use crate::stores::{Store, Stores};
-use crate::yaml::{clip, unknown};
+use crate::yaml::clip;
 
 /// A request whose store, path and right are settled; reading it is all that is left.
 #[derive(Debug, Clone)]
 pub struct Bound {
     /// `store:path` under the store's own name: equal for one origin only.
     pub label: String,
-    what: What,
-}
-
-#[derive(Debug, Clone)]
-enum What {
-    Entry(Arc<Store>, EntryRef),
-    Prefix(Arc<Store>, Prefix),
-    Literal(String),
+    what: Reference<Arc<Store>>,
 }
 
 /// What was read, and when the read began.
@@ -38,79 +32,16 @@ pub struct Fetched {
     pub versions: Vec<(String, String)>,
 }
 
-/// Finds the request's store, checks its path by the kind's grammar and the policy. No call is made.
+/// Settles store, path and right; no call is made.
 ///
 /// # Errors
-/// `StoreUnknown`, `AnnotationInvalid` or `AccessDenied`.
+/// As [`reference::resolve`].
 pub fn bind(request: &Request, namespace: &str, stores: &Stores) -> Result<Bound, Failure> {
-    let said_in = &request.said_in;
-    let (name, path) = match &request.origin {
-        Origin::Literal(text) => {
-            let label = format!("the literal of {said_in}");
-            return Ok(Bound {
-                label,
-                what: What::Literal(text.clone()),
-            });
-        }
-        Origin::Entry { store, path, .. } | Origin::Prefix { store, path } => (store, path),
-    };
-    let store = stores.get(name).ok_or_else(|| {
-        let message = if stores.names().is_empty() {
-            format!(
-                "there is no store \"{}\": the operator's config names no stores",
-                clip(name)
-            )
-        } else {
-            unknown("store", name, &stores.names())
-        };
-        Failure::new(Condition::StoreUnknown, format!("{said_in}: {message}"))
-    })?;
-    let settings = &store.settings;
-    let invalid =
-        |why: String| Failure::new(Condition::AnnotationInvalid, format!("{said_in}: {why}"));
-    let kind = settings.backend.kind();
-    let refused = |path: &str| {
-        let message = format!(
-            "{said_in}: the store \"{}\" does not let the namespace {namespace} read {path}; \
-             a rule {{namespaces: [\"{namespace}\"], paths: [\"{path}\"]}} in its \"allow\" would",
-            settings.name
-        );
-        Failure::new(Condition::PolicyRefused, message)
-    };
-    let version = match &request.origin {
-        Origin::Entry { version, .. } => version.as_deref(),
-        _ => {
-            let prefix = kind
-                .prefix(&settings.scope, path)
-                .map_err(|error| invalid(error.to_string()))?;
-            if !policy::may_allow_below(&settings.allow, namespace, &prefix.base) {
-                return Err(refused(&below(&prefix)));
-            }
-            let label = format!("{}:{}", settings.name, below(&prefix));
-            return Ok(Bound {
-                label,
-                what: What::Prefix(store.clone(), prefix),
-            });
-        }
-    };
-    let entry = kind
-        .entry(&settings.scope, path, version)
-        .map_err(|error| invalid(error.to_string()))?;
-    if !policy::allows(&settings.allow, namespace, &entry.path) {
-        return Err(refused(&entry.path));
-    }
+    let Resolved { label, reference } = reference::resolve(request, Some(namespace), stores)?;
     Ok(Bound {
-        label: format!("{}:{entry}", settings.name),
-        what: What::Entry(store.clone(), entry),
+        label,
+        what: reference,
     })
-}
-
-fn below(prefix: &Prefix) -> String {
-    if prefix.base.is_empty() {
-        "**".to_owned()
-    } else {
-        format!("{}/**", prefix.base)
-    }
 }
 
 impl Bound {
@@ -125,12 +56,12 @@ impl Bound {
         not_before: Instant,
     ) -> Result<Fetched, Failure> {
         let fetched = match &self.what {
-            What::Literal(text) => Fetched {
+            Reference::Literal(text) => Fetched {
                 payload: Payload::Literal(text.clone()),
                 started: None,
                 versions: Vec::new(),
             },
-            What::Entry(store, entry) => match self.entry(store, entry, not_before).await {
+            Reference::Entry(store, entry) => match self.entry(store, entry, not_before).await {
                 Ok((read, started)) => Fetched {
                     versions: vec![(self.label.clone(), read.version.0.clone())],
                     payload: Payload::Entry {
@@ -150,7 +81,7 @@ impl Bound {
                     return Err(self.failed(&error));
                 }
             },
-            What::Prefix(store, prefix) => {
+            Reference::Prefix(store, prefix) => {
                 return self
                     .below(store, prefix, request, namespace, not_before)
                     .await;
@@ -163,8 +94,8 @@ impl Bound {
     #[must_use]
     pub fn configs(&self) -> bool {
         match &self.what {
-            What::Entry(store, _) | What::Prefix(store, _) => store.settings.configs,
-            What::Literal(_) => true,
+            Reference::Entry(store, _) | Reference::Prefix(store, _) => store.settings.configs,
+            Reference::Literal(_) => true,
         }
     }
 
