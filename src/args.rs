@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::lint::Lint;
 use crate::configuration::Origin;
 use crate::settings::{self, LogFormat, LogLevel, Overrides, Rights};
 
@@ -20,9 +21,14 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[allow(
+    missing_docs,
+    reason = "each command says what it does where its flags are"
+)]
 pub enum Command {
     /// Run the controller until it is told to stop.
     Run(Run),
+    Lint(Lint),
 }
 
 /// Settings of `run`; each stands before the same setting of the file.

@@ -35,15 +35,21 @@
 //! good of it in force, [`stores`] are the stores it names, [`client`] are the connections to the API
 //! server, [`app`] wires all parts, [`server`], [`metrics`] and [`telemetry`] show how they do.
 //!
+//! Beside the controller: [`cli`] has the commands that only look at files. [`manifests`] reads what
+//! makes pods, [`lint`] checks it with the controller's own parser, [`diagnostic`] shows a problem
+//! with its place.
+//!
 //! Pure, without I/O: `annotation`, `asked`, `index`, `plan`, `shares`, `merge`, `render`, `request`,
-//! `condition`, `policy`, `settings`, `yaml`. Only `watch`, `apply`, `workload` and `events` speak to the API server.
+//! `reference`, `condition`, `policy`, `settings`, `yaml`, `manifests`, `lint`, `diagnostic`. Only `watch`, `apply`, `workload` and `events` speak to the API server.
 
 pub mod app;
 pub mod args;
+pub mod cli;
 pub mod client;
 pub mod configuration;
 pub mod diagnostic;
 pub mod events;
+pub mod lint;
 pub mod manifests;
 pub mod metrics;
 pub mod policy;

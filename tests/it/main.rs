@@ -19,6 +19,7 @@ mod burst;
 mod e2e;
 mod forms;
 mod late;
+mod lint;
 mod manifests;
 mod objects;
 mod process;
