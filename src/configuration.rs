@@ -87,7 +87,7 @@ pub async fn follow(
     set_level: impl Fn(LogLevel) + Send + 'static,
 ) -> Result<(watch::Receiver<Arc<Config>>, impl Future<Output = ()>), String> {
     let stores = Stores::connect(&settings, &Stores::default(), &metrics).await?;
-    warn_of_closed_stores(&settings);
+    warn_of_doubts(&settings);
     metrics.config_good(true);
     let (sender, receiver) = watch::channel(Arc::new(Config {
         settings,
@@ -168,7 +168,7 @@ async fn reload_on(
         match config.await {
             Ok(config) => {
                 warn_of_restart(&before.settings, &config.settings);
-                warn_of_closed_stores(&config.settings);
+                warn_of_doubts(&config.settings);
                 set_level(config.settings.log_level);
                 info!(
                     generation = config.generation,
@@ -195,18 +195,11 @@ fn warn_of_restart(before: &Settings, after: &Settings) {
     }
 }
 
-fn warn_of_closed_stores(settings: &Settings) {
-    if settings.stores.is_empty() {
-        warn!("the config names no stores: no pod can get anything");
-    }
-    for store in settings
-        .stores
-        .iter()
-        .filter(|store| store.allow.is_empty())
-    {
-        warn!(
-            store = store.name,
-            "no rule in \"allow\": nobody may read this store"
-        );
+fn warn_of_doubts(settings: &Settings) {
+    for doubt in settings.warnings() {
+        match doubt.store {
+            Some(store) => warn!(store, "{}", doubt.message),
+            None => warn!("{}", doubt.message),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Who may read what: default deny, paths matched as they are written. Pure.
 
+use std::fmt;
+
 /// One rule of a store: these namespaces may read these paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -7,6 +9,40 @@ pub struct Rule {
     pub namespaces: Vec<String>,
     /// Patterns; `{namespace}` stands for the reader's own.
     pub paths: Vec<String>,
+}
+
+/// Which rule of a store lets something through, and which of its paths does; both count from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// The rule's place in the store's `allow`.
+    pub rule: usize,
+    /// The pattern's place among the rule's paths.
+    pub path: usize,
+}
+
+/// How much of what is below a path may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Below {
+    /// Everything that can be there.
+    Whole(Grant),
+    /// Something that can be there; what is there is checked entry by entry.
+    Partly(Grant),
+}
+
+impl fmt::Display for Rule {
+    /// As one would write it in the file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |items: &[String]| {
+            let quoted: Vec<_> = items.iter().map(|item| format!("\"{item}\"")).collect();
+            quoted.join(", ")
+        };
+        write!(
+            f,
+            "{{namespaces: [{}], paths: [{}]}}",
+            list(&self.namespaces),
+            list(&self.paths)
+        )
+    }
 }
 
 impl Rule {
@@ -55,36 +91,54 @@ pub fn check_path_pattern(pattern: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// True if a rule lets the namespace read exactly this path.
+/// The first rule that lets the namespace read exactly this path.
 ///
 /// `*` matches within a segment; `**` any number of segments, at the end at least one.
 #[must_use]
-pub fn allows(rules: &[Rule], namespace: &str, path: &str) -> bool {
+pub fn grant(rules: &[Rule], namespace: &str, path: &str) -> Option<Grant> {
     let path: Vec<_> = path.split('/').collect();
-    rules
-        .iter()
-        .filter(|rule| rule.concerns(namespace))
-        .any(|rule| {
-            rule.paths(namespace)
-                .any(|pattern| matches(&pattern.split('/').collect::<Vec<_>>(), &path))
-        })
+    first(rules, namespace, |pattern| matches(pattern, &path))
 }
 
-/// True if some path below `base` could be allowed; what is there is then checked one by one.
+/// True if a rule lets the namespace read exactly this path.
 #[must_use]
-pub fn may_allow_below(rules: &[Rule], namespace: &str, base: &str) -> bool {
+pub fn allows(rules: &[Rule], namespace: &str, path: &str) -> bool {
+    grant(rules, namespace, path).is_some()
+}
+
+/// Whether anything below `base` could be allowed; what is there is then checked one by one.
+#[must_use]
+pub fn grant_below(rules: &[Rule], namespace: &str, base: &str) -> Option<Below> {
     let base: Vec<_> = if base.is_empty() {
         Vec::new()
     } else {
         base.split('/').collect()
     };
-    rules
+    let whole = first(rules, namespace, |pattern| covers_below(pattern, &base));
+    let partly = || first(rules, namespace, |pattern| reaches_below(pattern, &base));
+    whole
+        .map(Below::Whole)
+        .or_else(|| partly().map(Below::Partly))
+}
+
+/// True if some path below `base` could be allowed; what is there is then checked one by one.
+#[must_use]
+pub fn may_allow_below(rules: &[Rule], namespace: &str, base: &str) -> bool {
+    grant_below(rules, namespace, base).is_some()
+}
+
+/// The first path of the first rule for this namespace that the test accepts, by its segments.
+fn first(rules: &[Rule], namespace: &str, test: impl Fn(&[&str]) -> bool) -> Option<Grant> {
+    let concerned = rules
         .iter()
-        .filter(|rule| rule.concerns(namespace))
-        .any(|rule| {
-            rule.paths(namespace)
-                .any(|pattern| reaches_below(&pattern.split('/').collect::<Vec<_>>(), &base))
-        })
+        .enumerate()
+        .filter(|(_, rule)| rule.concerns(namespace));
+    concerned.into_iter().find_map(|(at, rule)| {
+        let path = rule
+            .paths(namespace)
+            .position(|pattern| test(&pattern.split('/').collect::<Vec<_>>()))?;
+        Some(Grant { rule: at, path })
+    })
 }
 
 fn matches(pattern: &[&str], path: &[&str]) -> bool {
@@ -108,6 +162,20 @@ fn reaches_below(pattern: &[&str], base: &[&str]) -> bool {
         ([first, pattern @ ..], [segment, base @ ..]) => {
             glob(first, segment) && reaches_below(pattern, base)
         }
+    }
+}
+
+/// True only if the pattern matches every path below `base`.
+fn covers_below(pattern: &[&str], base: &[&str]) -> bool {
+    match (pattern, base) {
+        (["**"], _) => true,
+        (["**", pattern @ ..], rest) => {
+            (0..=rest.len()).any(|skip| covers_below(pattern, &rest[skip..]))
+        }
+        ([first, pattern @ ..], [segment, base @ ..]) => {
+            glob(first, segment) && covers_below(pattern, base)
+        }
+        _ => false,
     }
 }
 
@@ -193,22 +261,49 @@ mod tests {
     #[test]
     fn a_prefix_is_worth_a_call_only_if_something_below_may_be_read() {
         let table = [
-            ("/{namespace}/**", "/shop", true),
-            ("/{namespace}/**", "/shop/db", true),
-            ("/{namespace}/**", "/other", false),
-            ("/shared/*", "/shared", true),
-            ("/shared/*", "/shared/smtp", false),
-            ("/shared/smtp", "/shared/smtp", false),
-            ("/shared/smtp", "", true),
-            ("**", "", true),
+            ("/{namespace}/**", "/shop", "whole"),
+            ("/{namespace}/**", "/shop/db", "whole"),
+            ("/{namespace}/**", "/other", "nothing"),
+            ("/**/db/**", "/shop/db", "whole"),
+            ("/**/db/**", "/shop", "partly"),
+            ("/shared/*", "/shared", "partly"),
+            ("/shared/*", "/shared/smtp", "nothing"),
+            ("/shared/smtp", "/shared/smtp", "nothing"),
+            ("/shared/smtp", "", "partly"),
+            ("/**", "", "partly"),
+            ("**", "", "whole"),
         ];
         for (pattern, base, expected) in table {
-            assert_eq!(
-                may_allow_below(&rules(&["*"], &[pattern]), "shop", base),
-                expected,
-                "{pattern} {base}"
-            );
+            let rules = rules(&["*"], &["/nowhere/x", pattern]);
+            let found = match grant_below(&rules, "shop", base) {
+                Some(Below::Whole(Grant { rule: 0, path: 1 })) => "whole",
+                Some(Below::Partly(_)) => "partly",
+                None => "nothing",
+                other => panic!("{other:?}"),
+            };
+            let expected = match (expected, base) {
+                // The other path reaches below the whole store.
+                ("nothing", "") => "partly",
+                (expected, _) => expected,
+            };
+            assert_eq!(found, expected, "{pattern} {base}");
         }
+    }
+
+    #[test]
+    fn the_first_rule_that_grants_is_named_by_its_place() {
+        let mut three = rules(&["other"], &["**"]);
+        three.extend(rules(&["sh*"], &["/a", "/{namespace}/db"]));
+        three.extend(rules(&["*"], &["**"]));
+        let expected = Some(Grant { rule: 1, path: 1 });
+        assert_eq!(grant(&three, "shop", "/shop/db"), expected);
+        let expected = Some(Grant { rule: 2, path: 0 });
+        assert_eq!(grant(&three, "shop", "/shop/x"), expected);
+        assert_eq!(grant(&three[..2], "shop", "/shop/x"), None);
+        assert_eq!(
+            three[1].to_string(),
+            r#"{namespaces: ["sh*"], paths: ["/a", "/{namespace}/db"]}"#
+        );
     }
 
     #[test]
@@ -233,8 +328,11 @@ mod tests {
         ) {
             let rules = rules(&["*"], &[pattern.as_str()]);
             let path = format!("{base}{rest}");
+            let below = grant_below(&rules, "n", &base);
             if allows(&rules, "n", &path) {
-                proptest::prop_assert!(may_allow_below(&rules, "n", &base));
+                proptest::prop_assert!(below.is_some());
+            } else {
+                proptest::prop_assert!(!matches!(below, Some(Below::Whole(_))));
             }
         }
     }

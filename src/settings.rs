@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use jasm_providers::{Kind, Scope};
 
+use crate::diagnostic::Place;
 use crate::policy::{self, Rule};
 use crate::yaml::{self, Fields, Node, Problem};
+
+pub mod fields;
+pub mod schema;
 
 /// Where health and metrics are served if nothing else is said.
 const LISTEN: &str = "0.0.0.0:8080";
@@ -96,6 +100,39 @@ pub struct AwsEndpoint {
     pub ca_file: Option<PathBuf>,
 }
 
+/// Something that is allowed and yet hardly meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning<'a> {
+    /// The store that it concerns.
+    pub store: Option<&'a str>,
+    /// The rule that it concerns, by its place in the store's `allow`.
+    pub rule: Option<usize>,
+    /// One sentence.
+    pub message: String,
+}
+
+/// Where each store of a good file begins, and each of its rules, in the order of the file.
+#[must_use]
+pub fn places(text: &str) -> Vec<(Place, Vec<Place>)> {
+    fn items<'a>(node: &'a Node, field: &str) -> &'a [Node] {
+        let pairs = node.map("").unwrap_or_default();
+        let value = pairs.iter().find(|(key, _)| key.raw() == field);
+        value
+            .and_then(|(_, value)| value.list(field).ok())
+            .unwrap_or_default()
+    }
+    let Ok(document) = yaml::parse(text) else {
+        return Vec::new();
+    };
+    let stores = items(&document, "stores").iter();
+    stores
+        .map(|store| {
+            let rules = items(store, "allow").iter().map(Node::place);
+            (store.place(), rules.collect())
+        })
+        .collect()
+}
+
 /// Level of JASM's own log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 #[allow(missing_docs, reason = "the words say it")]
@@ -140,19 +177,9 @@ const ALIASES: [(&str, &str); 3] = [
     ("gcp", "gcp-secretmanager"),
     ("azure", "azure-keyvault"),
 ];
-const FIELDS: [&str; 7] = [
-    "stores",
-    "namespaces",
-    "listen",
-    "logLevel",
-    "logFormat",
-    "storeTimeout",
-    "rights",
-];
-const STORE_FIELDS: [&str; 10] = [
-    "name", "kind", "region", "account", "identity", "allow", "endpoint", "caFile", "root",
-    "configs",
-];
+const FIELDS: [&str; 7] = fields::names(&fields::CONFIG);
+const STORE_FIELDS: [&str; 10] = fields::names(&fields::STORE);
+const RULE_FIELDS: [&str; 2] = fields::names(&fields::RULE);
 /// Kinds that the design names and a later version builds.
 const PLANNED: [&str; 5] = [
     "gcp-secretmanager",
@@ -224,6 +251,42 @@ impl Settings {
             store_timeout,
             rights,
         })
+    }
+
+    /// What is allowed and yet hardly meant, each with the store that it concerns.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning<'_>> {
+        let mut warnings = Vec::new();
+        if self.stores.is_empty() {
+            warnings.push(Warning {
+                store: None,
+                rule: None,
+                message: "the config names no stores: no pod can get anything".to_owned(),
+            });
+        }
+        for store in &self.stores {
+            let mut warn = |rule, message| {
+                warnings.push(Warning {
+                    store: Some(&store.name),
+                    rule,
+                    message,
+                });
+            };
+            if store.allow.is_empty() {
+                let message = "no rule in \"allow\": nobody may read this store";
+                warn(None, message.to_owned());
+            }
+            for (at, rule) in store.allow.iter().enumerate() {
+                let unserved = |name: &&String| !name.contains('*') && !self.serves(name);
+                if let Some(name) = rule.namespaces.iter().find(unserved) {
+                    let message = format!(
+                        "a rule is for the namespace {name}, which \"namespaces\" leaves out: its pods get nothing"
+                    );
+                    warn(Some(at), message);
+                }
+            }
+        }
+        warnings
     }
 
     /// True if pods of the namespace are served.
@@ -338,15 +401,13 @@ fn store(node: &Node) -> Result<Store, Problem> {
         kind_node.problem(yaml::unknown("kind", word, &kinds()))
     })?;
     identity(&fields, kind)?;
+    only(&fields, kind)?;
     let backend = match kind {
-        Kind::File => {
-            only(&fields, kind, &["region", "account", "endpoint", "caFile"])?;
-            Backend::File {
-                root: fields.required("root")?.text("root")?.into(),
-            }
-        }
-        Kind::AwsSecretsManager => Backend::AwsSecretsManager(aws(&fields, kind)?),
-        Kind::AwsParameterStore => Backend::AwsParameterStore(aws(&fields, kind)?),
+        Kind::File => Backend::File {
+            root: fields.required("root")?.text("root")?.into(),
+        },
+        Kind::AwsSecretsManager => Backend::AwsSecretsManager(aws(&fields)?),
+        Kind::AwsParameterStore => Backend::AwsParameterStore(aws(&fields)?),
     };
     let account = fields.text("account")?.map(str::to_owned);
     if let Some(account) = &account
@@ -407,20 +468,21 @@ fn identity(fields: &Fields<'_>, kind: Kind) -> Result<(), Problem> {
     }
 }
 
-fn only(fields: &Fields<'_>, kind: Kind, foreign: &[&str]) -> Result<(), Problem> {
-    for name in foreign {
-        if let Some(node) = fields.get(name) {
+/// Refuses what stores of other kinds have.
+fn only(fields: &Fields<'_>, kind: Kind) -> Result<(), Problem> {
+    for field in fields::STORE.iter().filter(|field| !field.fits(kind)) {
+        if let Some(node) = fields.get(field.name) {
             return Err(node.problem(format!(
-                "a store of kind {} has no \"{name}\"; remove it",
-                kind.as_str()
+                "a store of kind {} has no \"{}\"; remove it",
+                kind.as_str(),
+                field.name
             )));
         }
     }
     Ok(())
 }
 
-fn aws(fields: &Fields<'_>, kind: Kind) -> Result<AwsEndpoint, Problem> {
-    only(fields, kind, &["root"])?;
+fn aws(fields: &Fields<'_>) -> Result<AwsEndpoint, Problem> {
     let region_node = fields.required("region")?;
     let region = region_node.text("region")?;
     if !region
@@ -470,7 +532,7 @@ fn check_endpoint(endpoint: &str) -> Result<(), &'static str> {
 }
 
 fn rule(node: &Node) -> Result<Rule, Problem> {
-    let fields = Fields::of(node, "a rule of allow", &["namespaces", "paths"])?;
+    let fields = Fields::of(node, "a rule of allow", &RULE_FIELDS)?;
     Ok(Rule {
         namespaces: patterns(fields.required("namespaces")?, "namespaces", |_| Ok(()))?,
         paths: patterns(

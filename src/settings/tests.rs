@@ -20,6 +20,22 @@ const SAMPLE: &str = r#"stores:
     allow: [{namespaces: ["*"], paths: ["**"]}]
 "#;
 
+/// A file with every setting that the sample leaves out.
+const EVERY: &str = "namespaces: [shop, team-*]\nlisten: 127.0.0.1:9\nlogLevel: debug\nlogFormat: text\nstoreTimeout: 2m\n\
+     stores:\n  - {name: p, kind: aws-parameterstore, region: us-gov-east-1, identity: controller,\n\
+     \x20    endpoint: 'https://vpce.example:4566', caFile: /ca.pem, configs: true}\n";
+
+/// Files that are understood.
+pub(super) const GOOD: [&str; 6] = [
+    SAMPLE,
+    EVERY,
+    "stores: []",
+    "{}",
+    "listen: '[::1]:80'\nstoreTimeout: 600s\n",
+    "stores:\n- {name: s, kind: aws-secretsmanager, region: eu-west-1, account: 123456789012, identity: controller,\n\
+     \x20  endpoint: 'http://127.0.0.1:4566', allow: [{namespaces: ['*'], paths: ['/{namespace}/**', '/a/*/b', '**']}]}\n",
+];
+
 fn read(text: &str) -> Result<Settings, Problem> {
     Settings::read(Some(text), &Overrides::default())
 }
@@ -81,12 +97,7 @@ fn the_sample_of_the_design_is_understood() {
 
 #[test]
 fn every_other_setting_is_read() {
-    let settings = read(
-        "namespaces: [shop, team-*]\nlisten: 127.0.0.1:9\nlogLevel: debug\nlogFormat: text\nstoreTimeout: 2m\n\
-         stores:\n  - {name: p, kind: aws-parameterstore, region: us-gov-east-1, identity: controller,\n\
-         \x20    endpoint: 'https://vpce.example:4566', caFile: /ca.pem, configs: true}\n",
-    )
-    .unwrap();
+    let settings = read(EVERY).unwrap();
     assert_eq!(settings.namespaces, ["shop", "team-*"]);
     assert_eq!(settings.listen, "127.0.0.1:9".parse().unwrap());
     assert_eq!(settings.log_level, LogLevel::Debug);
@@ -118,75 +129,79 @@ fn without_a_file_everything_has_a_default() {
     assert!(settings.serves("any"));
 }
 
+/// Files with one bad setting, and what is said of each.
+const BAD_SETTINGS: [(&str, &str); 18] = [
+    ("", "line 1: there is nothing here"),
+    ("[]", "line 1: the config must be a mapping, not a list"),
+    (
+        "stores: []\nlogLevl: debug",
+        "line 2: unknown field in the config: \"logLevl\"; did you mean \"logLevel\"?",
+    ),
+    (
+        "stores: []\nstores: []",
+        "line 2: the key \"stores\" is written twice",
+    ),
+    (
+        "stores: []\n---\n{}",
+        "line 2: a second YAML document (\"---\") is not allowed here",
+    ),
+    ("stores: {}", "line 1: stores must be a list, not a mapping"),
+    ("stores:", "line 1: stores must be a list, not nothing"),
+    (
+        "namespaces: shop",
+        "line 1: namespaces must be a list, not text",
+    ),
+    (
+        "namespaces: []",
+        "line 1: namespaces is empty and so matches nothing; name something or remove the rule",
+    ),
+    (
+        "namespaces:\n  - shop\n  -",
+        "line 3: an item of namespaces is empty",
+    ),
+    (
+        "namespaces: [true]",
+        "line 1: an item of namespaces must be text: write \"true\" in quotes if that is meant",
+    ),
+    (
+        "listen: '8080'",
+        "line 1: listen must be ADDRESS:PORT, for example 0.0.0.0:8080",
+    ),
+    (
+        "listen: localhost:8080",
+        "line 1: listen must be ADDRESS:PORT, for example 0.0.0.0:8080",
+    ),
+    (
+        "logLevel: loud",
+        "line 1: unknown logLevel: \"loud\"; known are error, warn, info, debug, trace",
+    ),
+    (
+        "logLevel: DEBUG",
+        "line 1: unknown logLevel: \"DEBUG\"; known are error, warn, info, debug, trace",
+    ),
+    (
+        "\nlogFormat: jsn",
+        "line 2: unknown logFormat: \"jsn\"; did you mean \"json\"?",
+    ),
+    (
+        "storeTimeout: 10",
+        "line 1: storeTimeout must be a whole number of seconds or minutes from 1s to 10m, for example 10s",
+    ),
+    ("storeTimeout:", "line 1: storeTimeout is empty"),
+];
+
 #[test]
 fn a_bad_setting_is_refused_with_its_line_and_field() {
-    let table = [
-        ("", "line 1: there is nothing here"),
-        ("[]", "line 1: the config must be a mapping, not a list"),
-        (
-            "stores: []\nlogLevl: debug",
-            "line 2: unknown field in the config: \"logLevl\"; did you mean \"logLevel\"?",
-        ),
-        (
-            "stores: []\nstores: []",
-            "line 2: the key \"stores\" is written twice",
-        ),
-        (
-            "stores: []\n---\n{}",
-            "line 2: a second YAML document (\"---\") is not allowed here",
-        ),
-        ("stores: {}", "line 1: stores must be a list, not a mapping"),
-        ("stores:", "line 1: stores must be a list, not nothing"),
-        (
-            "namespaces: shop",
-            "line 1: namespaces must be a list, not text",
-        ),
-        (
-            "namespaces: []",
-            "line 1: namespaces is empty and so matches nothing; name something or remove the rule",
-        ),
-        (
-            "namespaces:\n  - shop\n  -",
-            "line 3: an item of namespaces is empty",
-        ),
-        (
-            "namespaces: [true]",
-            "line 1: an item of namespaces must be text: write \"true\" in quotes if that is meant",
-        ),
-        (
-            "listen: '8080'",
-            "line 1: listen must be ADDRESS:PORT, for example 0.0.0.0:8080",
-        ),
-        (
-            "listen: localhost:8080",
-            "line 1: listen must be ADDRESS:PORT, for example 0.0.0.0:8080",
-        ),
-        (
-            "logLevel: loud",
-            "line 1: unknown logLevel: \"loud\"; known are error, warn, info, debug, trace",
-        ),
-        (
-            "logLevel: DEBUG",
-            "line 1: unknown logLevel: \"DEBUG\"; known are error, warn, info, debug, trace",
-        ),
-        (
-            "\nlogFormat: jsn",
-            "line 2: unknown logFormat: \"jsn\"; did you mean \"json\"?",
-        ),
-        (
-            "storeTimeout: 10",
-            "line 1: storeTimeout must be a whole number of seconds or minutes from 1s to 10m, for example 10s",
-        ),
-        ("storeTimeout:", "line 1: storeTimeout is empty"),
-    ];
-    for (text, sentence) in table {
+    for (text, sentence) in BAD_SETTINGS {
         assert_eq!(refused(text), sentence, "{text}");
     }
 }
 
-#[test]
-fn a_bad_store_is_refused_with_its_line_and_field() {
-    const AWS: &str = "stores:\n- name: s\n  kind: aws-secretsmanager\n  region: eu-west-1\n  identity: controller\n";
+const AWS: &str =
+    "stores:\n- name: s\n  kind: aws-secretsmanager\n  region: eu-west-1\n  identity: controller\n";
+
+/// Files with one bad store, and what is said of each.
+fn bad_stores() -> Vec<(String, String)> {
     const FILE: &str = "stores:\n- name: s\n  kind: file\n  root: /x\n";
     const BARE: &str = "stores:\n- name: s\n";
     let endpoint = |url: &str| format!("  endpoint: '{url}'");
@@ -393,8 +408,24 @@ fn a_bad_store_is_refused_with_its_line_and_field() {
             "line 7: \"/a//b\": no path has \"//\", \".\" or \"..\" in it",
         ),
     ];
-    for (base, rest, sentence) in table {
-        assert_eq!(refused(&format!("{base}{rest}")), sentence, "{rest}");
+    table
+        .into_iter()
+        .map(|(base, rest, sentence)| (format!("{base}{rest}"), sentence.to_owned()))
+        .collect()
+}
+
+/// Every file that is refused.
+pub(super) fn bad() -> Vec<(String, String)> {
+    let settings = BAD_SETTINGS
+        .into_iter()
+        .map(|(text, sentence)| (text.to_owned(), sentence.to_owned()));
+    settings.chain(bad_stores()).collect()
+}
+
+#[test]
+fn a_bad_store_is_refused_with_its_line_and_field() {
+    for (text, sentence) in bad_stores() {
+        assert_eq!(refused(&text), sentence, "{text}");
     }
     let bad_identity = AWS.replace("controller", "controler");
     assert_eq!(
