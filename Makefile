@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build fmt lint test test-old test-image cluster demo bench image image-local e2e clean
+.PHONY: help build fmt lint test verify test-old test-image cluster demo bench image image-local e2e clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,8 @@ image-local: ## build the image jasm:dev around a program built here
 
 e2e: ## run the stories on minikube against AWS, as the profile AWS_PROFILE=codnod and nobody else
 	@e2e/run.sh
+verify: ## check that everything generated is as it is in the checkout (tests/tools/verify.sh --write makes it so)
+	@tests/tools/verify.sh
 
 cluster: ## run a local cluster until Ctrl-C, and say how to use it
 	@tests/cluster/run.sh

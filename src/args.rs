@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cli::lint::Lint;
+use crate::cli::{EXIT_CODES, completions, config, explain, lint, man, policy, render};
 use crate::configuration::Origin;
 use crate::settings::{self, LogFormat, LogLevel, Overrides, Rights};
 
 /// Just Another Secret Manager: annotated pods get their Secrets and ConfigMaps.
 #[derive(Debug, Parser)]
-#[command(name = "jasm", version)]
+#[command(name = "jasm", version, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -21,14 +21,44 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-#[allow(
-    missing_docs,
-    reason = "each command says what it does where its flags are"
-)]
 pub enum Command {
-    /// Run the controller until it is told to stop.
+    /// Run the controller until it is told to stop
     Run(Run),
-    Lint(Lint),
+    /// Check manifests: JASM's annotations, and what the containers take of what they make
+    Lint(lint::Lint),
+    /// Say what manifests or a live pod ask for, from where, and whether they may have it
+    ///
+    /// Of manifests (-f): per workload and object, which keys come from which entry of which store,
+    /// whether the config allows it and by which rule, and which container or volume uses it.
+    ///
+    /// Of a live pod (jasm explain pod NAME): the same, what the cluster says of the pod, of JASM's
+    /// events and of the objects, and what to do next.
+    Explain(Box<explain::Explain>),
+    /// Print the Secrets and ConfigMaps that manifests ask for, read from the stores
+    ///
+    /// The entries are read from the stores of the config, with the identity that this machine has,
+    /// and made into objects by the code of the controller: policy, keys, files, types and limits are
+    /// the same. No cluster is asked or changed.
+    ///
+    /// Values are masked in a way that no API server accepts; --show-values prints objects that can be
+    /// applied. Owners are left out, as only a cluster knows them.
+    Render(render::Render),
+    /// Ask the config who may read what, and AWS what it has to allow
+    #[command(subcommand)]
+    Policy(policy::Commands),
+    /// Check the config, or print its JSON Schema
+    #[command(subcommand)]
+    Config(config::Commands),
+    /// Print the completions for a shell
+    #[command(after_help = "Examples:
+  source <(jasm completions bash)
+  jasm completions zsh > \"${fpath[1]}/_jasm\"
+  jasm completions fish > ~/.config/fish/completions/jasm.fish")]
+    Completions(completions::Completions),
+    /// Write the manual pages, one per command
+    #[command(after_help = "Examples:
+  jasm man ~/.local/share/man/man1 && man jasm-config-check")]
+    Man(man::Pages),
 }
 
 /// Settings of `run`; each stands before the same setting of the file.

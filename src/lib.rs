@@ -23,8 +23,9 @@
 //!   are one piece of work.
 //! - [`pull::queue`] runs a target at once or at a time, never twice at once.
 //! - [`pull::reconcile`] does one run. [`pull::plan`] decides what is due (nothing, a look, a read);
-//!   [`pull::fetch`] settles store, path and right ([`policy`]) and reads through the store's
-//!   [`Lane`](jasm_providers::Lane); [`pull::workload`] finds the owner meanwhile.
+//!   [`pull::reference`] settles store, path and right ([`policy`]), [`pull::fetch`] reads through the
+//!   store's [`Lane`](jasm_providers::Lane); [`pull::workload`] finds the owner meanwhile.
+//!   [`pull::make`] is the way from requests to the object, for the controller and the commands.
 //! - [`pull::render`] turns payloads into keys, [`pull::shares`] sorts them by workload and revision,
 //!   [`pull::merge`] makes one object of what all pods ask, [`pull::apply`] writes it without ever
 //!   touching what is not ours.
@@ -35,12 +36,13 @@
 //! good of it in force, [`stores`] are the stores it names, [`client`] are the connections to the API
 //! server, [`app`] wires all parts, [`server`], [`metrics`] and [`telemetry`] show how they do.
 //!
-//! Beside the controller: [`cli`] has the commands that only look at files. [`manifests`] reads what
-//! makes pods, [`lint`] checks it with the controller's own parser, [`diagnostic`] shows a problem
-//! with its place.
+//! Beside the controller: [`cli`] has the other commands; they use the parts above, most of them
+//! without a cluster. [`manifests`] reads what makes pods, [`lint`] checks it with the controller's
+//! own parser, [`diagnostic`] shows a problem with its place.
 //!
 //! Pure, without I/O: `annotation`, `asked`, `index`, `plan`, `shares`, `merge`, `render`, `request`,
-//! `reference`, `condition`, `policy`, `settings`, `yaml`, `manifests`, `lint`, `diagnostic`. Only `watch`, `apply`, `workload` and `events` speak to the API server.
+//! `reference`, `condition`, `policy`, `settings`, `yaml`, `manifests`, `lint`, `diagnostic`.
+//! Only `watch`, `apply`, `workload`, `events` and `jasm explain pod` speak to the API server.
 
 pub mod app;
 pub mod args;

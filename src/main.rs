@@ -1,19 +1,11 @@
-//! The program: flags, the command, exit code.
+//! The program: crypto provider, flags, run, exit code.
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use jasm::args::{Cli, Command, Run};
+use jasm::args::Run;
 use jasm::cli;
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Run(args) => run(args),
-        Command::Lint(args) => cli::on_terminal(|streams| cli::lint::run(&args, streams)),
-    }
-}
-
-fn run(args: Run) -> ExitCode {
     // Two TLS users in one process must not each choose a provider of their own.
     if rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
@@ -21,6 +13,11 @@ fn run(args: Run) -> ExitCode {
     {
         return fail("the TLS provider was chosen twice");
     }
+    cli::dispatch(cli::parse().command, run)
+}
+
+/// The controller.
+fn run(args: Run) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

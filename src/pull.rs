@@ -9,6 +9,7 @@ pub mod asked;
 pub mod condition;
 pub mod fetch;
 pub mod index;
+pub mod make;
 pub mod merge;
 pub mod observe;
 pub mod plan;

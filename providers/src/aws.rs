@@ -11,6 +11,7 @@ mod connection;
 mod fallback;
 mod listing;
 mod parameter_store;
+pub mod rights;
 mod secrets_manager;
 
 pub use connection::{Connection, Credentials, Options};

@@ -11,7 +11,7 @@ mod version;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use arn::without_suffix;
+pub(crate) use arn::{partition_of, without_suffix};
 pub(crate) use version::{is_number, is_version_id};
 
 use std::fmt;

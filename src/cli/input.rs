@@ -69,6 +69,23 @@ pub fn load(files: &[PathBuf], stdin: &mut dyn Read) -> Loaded {
     loaded
 }
 
+/// Reads one file, or standard input for `-`.
+///
+/// # Errors
+/// Why it cannot be read as text, or that there is nothing in it.
+pub fn one(path: &Path, stdin: &mut dyn Read) -> Result<Arc<Source>, Diagnostic> {
+    let source = if path.as_os_str() == "-" {
+        read(stdin, "<stdin>")?
+    } else {
+        open(path)?
+    };
+    if manifests::is_empty(&source) {
+        let message = "there is nothing in this input";
+        return Err(Diagnostic::error(&EMPTY, &source, None, message));
+    }
+    Ok(source)
+}
+
 /// Reads the operator's config.
 ///
 /// # Errors

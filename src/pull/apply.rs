@@ -468,6 +468,27 @@ fn versions(versions: &BTreeMap<String, String>) -> String {
     serde_json::json!({"*": format!("{} sources, {digest}", versions.len())}).to_string()
 }
 
+/// The object as it would be created, without owners; it has the values in it.
+///
+/// # Errors
+/// Never, as both kinds are plain data.
+pub fn manifest(target: &Target, want: &Desired) -> serde_json::Result<serde_json::Value> {
+    fn filled<T: Managed>(
+        target: &Target,
+        want: &Desired,
+    ) -> serde_json::Result<serde_json::Value> {
+        let mut object = T::default();
+        fill(&mut object, target, want, false);
+        let value = serde_json::to_value(&object);
+        object.wipe();
+        value
+    }
+    match target.kind {
+        ObjectKind::Secret => filled::<Secret>(target, want),
+        ObjectKind::ConfigMap => filled::<ConfigMap>(target, want),
+    }
+}
+
 fn fill<T: Managed>(object: &mut T, target: &Target, want: &Desired, change_owners: bool) {
     object.set_data(&want.data);
     object.set_type(want.secret_type);

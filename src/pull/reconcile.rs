@@ -10,17 +10,16 @@ use tracing::{debug, info, trace, warn};
 
 use crate::configuration::Config;
 use crate::metrics::Metrics;
-use crate::pull::apply::{self, Applied, Change, Desired, Found, Manner, Objects};
+use crate::pull::apply::{self, Applied, Change, Found, Manner, Objects};
 use crate::pull::condition::{Condition, Failure};
-use crate::pull::fetch::{self, Fetched};
 use crate::pull::index::{Complainant, Index, Key, Requester};
-use crate::pull::merge::{self, Frozen, Share};
+use crate::pull::make::{self, Failures, Made};
+use crate::pull::merge;
 use crate::pull::observe::Observed;
 use crate::pull::plan::{self, Failed, State, Step, Synced, View};
 use crate::pull::queue;
-use crate::pull::render;
 use crate::pull::report::Reporter;
-use crate::pull::request::{Request, Target};
+use crate::pull::request::Target;
 use crate::pull::shares::{self, Makers};
 use crate::pull::workload::{self, Lookup, Workloads};
 
@@ -47,24 +46,8 @@ pub struct Reconciler {
     pub states: Mutex<HashMap<Target, State>>,
 }
 
-/// What failed, by workload; an empty name stands for all of them.
-type Failures = Vec<(String, Failure)>;
-
 /// When the next step is due, or what failed.
 type Outcome = Result<Option<Instant>, Failures>;
-
-/// All of a target's data as read, before the object that is there has its say.
-struct Read {
-    shares: Vec<Share>,
-    frozen: Frozen,
-    failures: Failures,
-    versions: BTreeMap<String, String>,
-    started: Option<Instant>,
-    digest: String,
-    owners: Vec<crate::pull::pod::Controller>,
-    /// Uids of the workloads that were served.
-    workloads: BTreeSet<String>,
-}
 
 impl Reconciler {
     /// Works on a key; the queue sees to it that no key is worked on twice at once.
@@ -320,16 +303,9 @@ impl Reconciler {
                         frozen.workloads.insert(workload);
                     }
                 }
-                let merged = merge::merge(target.kind, read.shares.clone(), &frozen, existing)?;
-                conflicts = merged.conflicts;
-                Ok(Desired {
-                    data: merged.data,
-                    secret_type: merged.secret_type,
-                    holders: merged.holders,
-                    digest: read.digest.clone(),
-                    versions: read.versions.clone(),
-                    owners: read.owners.clone(),
-                })
+                let (desired, refused) = read.desired(target.kind, &frozen, existing)?;
+                conflicts = refused;
+                Ok(desired)
             })
             .await;
         let mut applied = match applied {
@@ -393,7 +369,7 @@ impl Reconciler {
     }
 
     /// Counts a write and how long its pods waited for it.
-    fn written(&self, target: &Target, view: &View, state: &State, read: &Read, applied: &Applied) {
+    fn written(&self, target: &Target, view: &View, state: &State, read: &Made, applied: &Applied) {
         if applied.change == Change::Unchanged {
             debug!(object = %target, "the object is as it should be");
             return;
@@ -418,84 +394,14 @@ impl Reconciler {
         view: &View,
         config: &Config,
         not_before: Instant,
-    ) -> Read {
-        let requests: BTreeMap<String, Arc<Request>> = view
-            .groups
-            .values()
-            .flat_map(|group| &group.wish.requests)
-            .map(|request| (request.canonical(), request.clone()))
-            .collect();
-        let fetches = requests.iter().map(|(canonical, request)| async {
-            let result = self.one(target, request, config, not_before).await;
-            (canonical.clone(), result)
-        });
+    ) -> Made {
         let lookup = match view.groups.len() {
             1 => Lookup::Fresh,
             _ => Lookup::Ranked,
         };
-        let ((makers, unknown), fetched) =
-            tokio::join!(self.makers(view, lookup), join_all(fetches));
-        let fetched: BTreeMap<_, _> = fetched.into_iter().collect();
-        let mut read = Read {
-            shares: Vec::new(),
-            frozen: Frozen {
-                workloads: unknown
-                    .iter()
-                    .map(|(workload, _)| workload.clone())
-                    .collect(),
-                files: BTreeSet::new(),
-            },
-            failures: unknown,
-            versions: BTreeMap::new(),
-            started: None,
-            digest: shares::digest(view, &makers),
-            owners: Vec::new(),
-            workloads: BTreeSet::new(),
-        };
-        let retained = requests.values().any(|request| request.retain);
-        for (workload, revisions) in shares::by_workload(view, &makers) {
-            match shares::shares(&workload.name(), &revisions, &fetched) {
-                Ok(mut shares) => {
-                    read.shares.append(&mut shares);
-                    read.workloads.insert(workload.owner.uid.clone());
-                    if !retained {
-                        read.owners.push(workload.owner.clone());
-                    }
-                }
-                Err(failure) => {
-                    let files = revisions
-                        .values()
-                        .flat_map(BTreeMap::values)
-                        .filter_map(|request| request.file.as_ref());
-                    read.frozen
-                        .files
-                        .extend(files.map(|file| file.name.clone()));
-                    read.frozen.workloads.insert(workload.name());
-                    read.failures.push((workload.name(), failure));
-                }
-            }
-        }
-        for (fetched, _) in fetched.into_values().flatten() {
-            read.versions.extend(fetched.versions);
-            read.started = [read.started, fetched.started].into_iter().flatten().min();
-        }
-        read
-    }
-
-    /// One request's payload and items.
-    async fn one(
-        &self,
-        target: &Target,
-        request: &Request,
-        config: &Config,
-        not_before: Instant,
-    ) -> Result<(Fetched, Vec<render::Item>), Failure> {
-        let bound = fetch::bind(request, &target.namespace, &config.stores)?;
-        let fetched = bound.fetch(request, &target.namespace, not_before).await?;
-        let items = render::items(request, &bound.label, &fetched.payload)
-            .map_err(|message| Failure::new(Condition::Render, message))?;
-        fetch::check_kind(target.kind, &bound, &items)?;
-        Ok((fetched, items))
+        let fetch = make::fetch(target, view, &config.stores, not_before);
+        let ((makers, unknown), fetched) = tokio::join!(self.makers(view, lookup), fetch);
+        Made::of(view, &makers, unknown, fetched)
     }
 
     /// Notes a failure, tells whoever has to know, and says when it is tried again.

@@ -1,6 +1,7 @@
 //! What every test needs: a cluster, a world of its own in it, a running JASM.
 
 pub(crate) mod aws;
+pub(crate) mod call;
 pub(crate) mod cluster;
 pub(crate) mod controller;
 pub(crate) mod fake_aws;
@@ -8,6 +9,7 @@ pub(crate) mod manifests;
 pub(crate) mod moto;
 pub(crate) mod pods;
 pub(crate) mod proxy;
+pub(crate) mod recorder;
 pub(crate) mod tier;
 pub(crate) mod world;
 

@@ -26,8 +26,8 @@ const BATCH: usize = 10;
 const PAGE: i32 = 10;
 
 const GET: &str = "ssm:GetParameter";
-const GET_MANY: &str = "ssm:GetParameters";
-const GET_BY_PATH: &str = "ssm:GetParametersByPath";
+pub(super) const GET_MANY: &str = "ssm:GetParameters";
+pub(super) const GET_BY_PATH: &str = "ssm:GetParametersByPath";
 
 /// Parameter Store of one region as one identity.
 ///

@@ -29,9 +29,9 @@ const PAGES: usize = BATCH + 1;
 /// Names on one page of ListSecrets.
 const PAGE: i32 = 100;
 
-const GET: &str = "secretsmanager:GetSecretValue";
-const BATCH_GET: &str = "secretsmanager:BatchGetSecretValue";
-const LIST: &str = "secretsmanager:ListSecrets";
+pub(super) const GET: &str = "secretsmanager:GetSecretValue";
+pub(super) const BATCH_GET: &str = "secretsmanager:BatchGetSecretValue";
+pub(super) const LIST: &str = "secretsmanager:ListSecrets";
 
 /// Secrets Manager of one region as one identity.
 #[derive(Clone)]

@@ -102,7 +102,7 @@ fn service(kind: Kind) -> Option<&'static str> {
 }
 
 /// Which of the separate AWS clouds a region is in.
-fn partition_of(region: &str) -> &'static str {
+pub(crate) fn partition_of(region: &str) -> &'static str {
     const BY_START: [(&str, &str); 7] = [
         ("cn-", "aws-cn"),
         ("us-gov-", "aws-us-gov"),

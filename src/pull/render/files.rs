@@ -157,7 +157,7 @@ fn typed(out: &mut String, value: &str, form: Form) {
 
 /// A double-quoted string that JSON and YAML read alike: all that YAML does not count as printable
 /// is escaped (YAML 1.2.2 section 5.1).
-fn quoted(out: &mut String, text: &str) {
+pub fn quoted(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         match c {
