@@ -148,7 +148,7 @@ mod tests {
                 length: 3
             })
         );
-        let Err(Refused::Invalid(found)) = config("logLevel: \"lo ud\" # x\n") else {
+        let Err(Refused::Invalid(found)) = config("logLevel: \"lo ud\"\n") else {
             panic!("it is refused");
         };
         assert_eq!(found.place.map(|place| place.length), Some(7));

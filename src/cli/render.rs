@@ -19,6 +19,7 @@ use crate::settings::Settings;
 use crate::stores::Stores;
 
 use super::operator::Config;
+use super::settled::settle;
 use super::workloads::{Asked, Manifests, makers};
 use super::{Exit, Outcome, Stop, Streams};
 
@@ -79,7 +80,9 @@ pub fn run(args: &Render, streams: &mut Streams<'_>) -> Outcome {
         runtime.block_on(async {
             let needed = needed(&config.settings, &asked, &targets);
             let stores = Stores::connect(&needed, &Stores::default(), &Metrics::new()).await?;
-            let objects = targets.iter().map(|target| object(target, &asked, &stores));
+            let objects = targets
+                .iter()
+                .map(|target| object(target, &asked, &config.settings, &stores));
             for (object, mut problems) in futures::future::join_all(objects).await {
                 made.extend(object);
                 diagnostics.append(&mut problems);
@@ -128,6 +131,7 @@ fn needed(settings: &Settings, asked: &Asked, targets: &[Target]) -> Settings {
 async fn object(
     target: &Target,
     asked: &Asked,
+    settings: &Settings,
     stores: &Stores,
 ) -> (Option<(Target, Desired)>, Vec<Diagnostic>) {
     let view = asked.view(target);
@@ -139,6 +143,9 @@ async fn object(
         if let Some(Err(failure)) = fetched.get(&canonical)
             && told.insert(canonical)
         {
+            // The whole config knows more than the part of it that was connected.
+            let refused = settle(request, &target.namespace, settings).err();
+            let failure = refused.as_ref().unwrap_or(failure);
             // Nobody reads it again here.
             let message = failure.message.split("; it is read again").next();
             let message = message.unwrap_or_default();

@@ -269,5 +269,6 @@ fn any_input_ends_with_a_sentence_and_a_code() {
     }
     let large = format!("a: 1\n# {}\n", "x".repeat(50 << 20));
     let call = ["render", "--config", "jasm.yaml", "-f", "-"];
-    jasm(dir.path(), &call, large.as_bytes()).ends(0);
+    let said = jasm(dir.path(), &call, large.as_bytes()).ends(2).err;
+    assert!(said.contains("this is larger than 32 MiB"), "{said}");
 }

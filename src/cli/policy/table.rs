@@ -90,7 +90,7 @@ mod tests {
             ),
             (
                 "- {namespace: a, store: b, path: c,\n   expect: denied}",
-                "line 2: unknown value of expect: \"denied\"; did you mean \"deny\"?",
+                "line 2: unknown value of expect: \"denied\"; known are allow, deny",
             ),
         ];
         for (text, sentence) in table {
