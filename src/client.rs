@@ -43,13 +43,13 @@ impl Clients {
             format!("there is neither a kubeconfig nor a pod's own account to reach the API server with: {error}")
         })?;
         let unusable = |error: kube::Error| format!("the kubeconfig cannot be used: {error}");
-        let requests = if config.proxy_url.is_some() {
+        let connect = || match &config.proxy_url {
             // The client's own builder knows proxies, or says that it does not.
-            Client::try_from(config.clone()).map_err(unusable)?
-        } else {
-            multiplexed(&config).map_err(unusable)?
+            Some(_) => Client::try_from(config.clone()),
+            None => multiplexed(&config),
         };
-        let watches = Client::try_from(config).map_err(unusable)?;
+        let requests = connect().map_err(unusable)?;
+        let watches = connect().map_err(unusable)?;
         Ok(Self { requests, watches })
     }
 }

@@ -4,28 +4,28 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 
 use crate::pull::annotation::{self, NAME_LABELS, Problem};
-use crate::pull::pod::Pod;
+use crate::pull::pod::{Pairs, Pod};
 use crate::pull::request::{Request, Target};
 
 /// The text that requests are parsed from: equal for all pods of one template.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Said {
     namespace: String,
-    annotations: BTreeMap<String, String>,
-    labels: BTreeMap<String, String>,
+    annotations: Pairs,
+    labels: Pairs,
 }
 
 impl Said {
-    /// What this pod says.
+    /// What this pod says; its annotations are here then, and not in the pod.
     #[must_use]
-    pub fn by(pod: &Pod) -> Self {
+    pub fn by(pod: &mut Pod) -> Self {
         let names = pod
             .labels
             .iter()
             .filter(|(label, _)| NAME_LABELS.contains(&label.as_str()));
         Self {
             namespace: pod.namespace.clone(),
-            annotations: pod.annotations.clone(),
+            annotations: std::mem::take(&mut pod.annotations),
             labels: names
                 .map(|(label, name)| (label.clone(), name.clone()))
                 .collect(),
@@ -45,15 +45,26 @@ pub struct Wish {
 /// What a text asks for.
 #[derive(Debug)]
 pub struct Asked {
-    /// By target.
-    pub wishes: BTreeMap<Target, Arc<Wish>>,
+    /// By target, sorted.
+    pub wishes: Box<[(Target, Arc<Wish>)]>,
     /// What cannot be understood.
     pub problems: Vec<Problem>,
 }
 
+fn map(pairs: &Pairs) -> BTreeMap<String, String> {
+    pairs.iter().cloned().collect()
+}
+
 impl Asked {
+    /// What is asked of a target.
+    #[must_use]
+    pub fn wish(&self, target: &Target) -> Option<&Arc<Wish>> {
+        let at = self.wishes.binary_search_by(|(asked, _)| asked.cmp(target));
+        at.ok().map(|at| &self.wishes[at].1)
+    }
+
     fn parse(said: &Said) -> Self {
-        let parsed = annotation::parse(&said.annotations, &said.labels);
+        let parsed = annotation::parse(&map(&said.annotations), &map(&said.labels));
         let namespace: Arc<str> = said.namespace.as_str().into();
         let mut requests: BTreeMap<Target, Vec<Arc<Request>>> = BTreeMap::new();
         for wanted in parsed.wanted {
@@ -125,7 +136,7 @@ mod tests {
             r#"{{"metadata":{{"name":"{pod}","namespace":"n","uid":"{pod}","labels":{{"pod-template-hash":"{pod}"}},
             "annotations":{{"jasm.codnod.io/secret.s":"{annotation}"}}}}}}"#
         );
-        Said::by(&Pod::from_json(&json).unwrap().0)
+        Said::by(&mut Pod::from_json(&json).unwrap().0)
     }
 
     #[test]

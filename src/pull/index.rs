@@ -1,6 +1,6 @@
 //! Which pods ask for which targets. Pure: events in, changed keys out.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -78,9 +78,8 @@ impl PodRecord {
         let complaint = (!self.problems().is_empty()).then(|| Key::Complaint(self.complainant()));
         self.asked
             .wishes
-            .keys()
-            .cloned()
-            .map(Key::Target)
+            .iter()
+            .map(|(target, _)| Key::Target(target.clone()))
             .chain(complaint)
     }
 }
@@ -104,8 +103,9 @@ pub enum Event {
 #[derive(Debug, Default)]
 pub struct Index {
     parser: Parser,
-    pods: HashMap<String, Arc<PodRecord>>,
-    by_key: HashMap<Key, BTreeSet<String>>,
+    pods: HashMap<Arc<str>, Arc<PodRecord>>,
+    /// Uids, sorted.
+    by_key: HashMap<Key, Vec<Arc<str>>>,
     generation: u64,
     synced: bool,
 }
@@ -154,7 +154,7 @@ impl Index {
         let mut requesters: Vec<_> = self
             .records(&Key::Target(target.clone()))
             .filter_map(|pod| {
-                let wish = pod.asked.wishes.get(target)?.clone();
+                let wish = pod.asked.wish(target)?.clone();
                 Some(Requester { pod, wish })
             })
             .collect();
@@ -210,11 +210,12 @@ impl Index {
         if !pod.asks() {
             return self.remove(&pod.uid);
         }
-        let said = Said::by(&pod);
-        // The one copy of the text is in `said`.
-        pod.annotations.clear();
+        let said = Said::by(&mut pod);
         let generation = self.generation;
-        let old = self.pods.remove(&pod.uid);
+        let (uid, old) = match self.pods.remove_entry(pod.uid.as_str()) {
+            Some((uid, old)) => (uid, Some(old)),
+            None => (pod.uid.as_str().into(), None),
+        };
         let before: Vec<_> = old
             .as_ref()
             .map(|old| old.keys().collect())
@@ -249,15 +250,17 @@ impl Index {
             .is_some_and(|old| old.pod == record.pod && Arc::ptr_eq(&old.said, &record.said));
         let after: Vec<_> = record.keys().collect();
         for key in before.iter().filter(|key| !after.contains(key)) {
-            self.unlink(key, &record.pod.uid);
+            self.unlink(key, &uid);
         }
         for key in after.iter().filter(|key| !before.contains(key)) {
-            self.by_key
-                .entry(key.clone())
-                .or_default()
-                .insert(record.pod.uid.clone());
+            let pods = self.by_key.entry(key.clone()).or_default();
+            if let Err(at) = pods.binary_search(&uid) {
+                // Most keys have one pod for good.
+                pods.reserve_exact(usize::from(pods.is_empty()));
+                pods.insert(at, uid.clone());
+            }
         }
-        self.pods.insert(record.pod.uid.clone(), Arc::new(record));
+        self.pods.insert(uid, Arc::new(record));
         if unchanged {
             return Vec::new();
         }
@@ -281,7 +284,9 @@ impl Index {
 
     fn unlink(&mut self, key: &Key, uid: &str) {
         if let Some(pods) = self.by_key.get_mut(key) {
-            pods.remove(uid);
+            if let Ok(at) = pods.binary_search_by(|pod| pod.as_ref().cmp(uid)) {
+                pods.remove(at);
+            }
             if pods.is_empty() {
                 self.by_key.remove(key);
             }

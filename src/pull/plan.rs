@@ -163,10 +163,10 @@ pub struct Synced {
     pub fingerprint: String,
     /// Begin of the oldest read in it; none if no store had to be asked.
     pub read: Option<Instant>,
-    /// Makers whose workloads own the object.
-    pub makers: BTreeSet<String>,
-    /// Uids of these workloads.
-    pub owners: BTreeSet<String>,
+    /// Makers whose workloads own the object, sorted.
+    pub makers: Box<[String]>,
+    /// Uids of these workloads, sorted.
+    pub owners: Box<[String]>,
     /// Digest of what was asked and of the version tokens; empty if nothing was read.
     pub content: String,
 }
@@ -230,7 +230,8 @@ pub fn decide(view: &View, state: &State, config: u64, now: Instant) -> Step {
     if synced.fingerprint != fingerprint || edited || unserved {
         return Step::Sync(view.not_before(now));
     }
-    if !view.makers().is_subset(&synced.makers) {
+    let known = |maker: &String| synced.makers.binary_search(maker).is_ok();
+    if !view.makers().iter().all(known) {
         return Step::Owners;
     }
     let repair = state.repair();

@@ -2,7 +2,6 @@
 //!
 //! A full `Pod` costs about 64 KB of heap, most of it `managedFields`; this costs under 1 KB.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -37,6 +36,9 @@ pub struct Controller {
     pub uid: String,
 }
 
+/// Names with texts, sorted by name. A map would take half a kilobyte for its first pair.
+pub type Pairs = Box<[(String, String)]>;
+
 /// What JASM reads of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pod {
@@ -49,9 +51,9 @@ pub struct Pod {
     /// Creation time as the API writes it (RFC 3339, UTC: sorts by time).
     pub created: String,
     /// Annotations under our prefix.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Pairs,
     /// The few labels that are read.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Pairs,
     /// Who made it; none for a bare pod.
     pub controller: Option<Controller>,
     /// None of what it asks matters any more, or never did: finished, terminating or a mirror.
@@ -70,13 +72,18 @@ impl Pod {
     /// The label that tells revisions of one workload apart.
     #[must_use]
     pub fn revision_hash(&self) -> Option<&str> {
-        self.labels.get(REVISION_HASH).map(String::as_str)
+        self.label(REVISION_HASH)
     }
 
     /// The hash that a Deployment put at the end of its ReplicaSet's name.
     #[must_use]
     pub fn template_hash(&self) -> Option<&str> {
-        self.labels.get(TEMPLATE_HASH).map(String::as_str)
+        self.label(TEMPLATE_HASH)
+    }
+
+    fn label(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.labels.iter().find(|(label, _)| label == name)?;
+        Some(value)
     }
 
     /// Decodes a pod from the API's JSON; beside it its resource version, which is no part of it.
@@ -134,12 +141,12 @@ struct RawStatus {
 
 #[derive(Default)]
 struct Annotations {
-    ours: BTreeMap<String, String>,
+    ours: Vec<(String, String)>,
     mirror: bool,
 }
 
 #[derive(Default)]
-struct Labels(BTreeMap<String, String>);
+struct Labels(Vec<(String, String)>);
 
 /// Keeps the pairs that `keep` accepts; the others are skipped without an allocation for the value.
 struct Filter<F>(F);
@@ -183,7 +190,7 @@ impl<'de> Deserialize<'de> for Annotations {
             |key: String, value: &mut dyn FnMut() -> Option<String>| {
                 if key.starts_with(annotation::PREFIX) {
                     if let Some(value) = value() {
-                        found.ours.insert(key, value);
+                        found.ours.push((key, value));
                     }
                 } else if key == MIRROR {
                     found.mirror = true;
@@ -202,12 +209,17 @@ impl<'de> Deserialize<'de> for Labels {
                 if LABELS.contains(&key.as_str())
                     && let Some(value) = value()
                 {
-                    found.0.insert(key, value);
+                    found.0.push((key, value));
                 }
             },
         ))?;
         Ok(found)
     }
+}
+
+fn sorted(mut pairs: Vec<(String, String)>) -> Pairs {
+    pairs.sort();
+    pairs.into()
 }
 
 impl From<Raw> for Pod {
@@ -237,8 +249,8 @@ impl From<Raw> for Pod {
             settled: annotations.mirror
                 || deletion_timestamp.is_some()
                 || matches!(phase.as_str(), "Succeeded" | "Failed"),
-            annotations: annotations.ours,
-            labels: labels.0,
+            annotations: sorted(annotations.ours),
+            labels: sorted(labels.0),
             controller,
             // The kubelet keeps a pod Pending exactly while a container of it has not started.
             waiting: matches!(phase.as_str(), "" | "Pending"),

@@ -43,7 +43,7 @@ pub struct Reconciler {
     /// Objects as the watch on them saw them; empty without one.
     pub observed: Arc<Mutex<Observed>>,
     /// What is remembered of each target.
-    pub states: Mutex<HashMap<Target, State>>,
+    pub states: Mutex<HashMap<Target, Box<State>>>,
 }
 
 /// When the next step is due, or what failed.
@@ -178,8 +178,8 @@ impl Reconciler {
             state.synced = Some(Synced {
                 fingerprint: view.fingerprint(),
                 read: None,
-                makers: view.makers(),
-                owners: found.owners.into_values().collect(),
+                makers: view.makers().into_iter().collect(),
+                owners: sorted(found.owners.into_values()),
                 content: String::new(),
             });
         }
@@ -223,9 +223,10 @@ impl Reconciler {
         };
         let owned = makers
             .values()
-            .all(|workload| synced.owners.contains(&workload.owner.uid));
+            .all(|workload| synced.owners.binary_search(&workload.owner.uid).is_ok());
         if owned {
-            synced.makers.extend(view.makers());
+            let before = std::mem::take(&mut synced.makers);
+            synced.makers = sorted(before.into_iter().chain(view.makers()));
         }
         owned
     }
@@ -360,8 +361,8 @@ impl Reconciler {
         state.synced = Some(Synced {
             fingerprint: view.fingerprint(),
             read: read.started.or(Some(began)),
-            makers: view.makers(),
-            owners: read.workloads,
+            makers: view.makers().into_iter().collect(),
+            owners: read.workloads.into_iter().collect(),
             content,
         });
         // What changed while this ran is seen now: the queue holds a key back, it forgets none.
@@ -526,6 +527,11 @@ fn guesses(view: &View) -> BTreeSet<String> {
         .iter()
         .map(|requester| workload::guess(&requester.pod))
         .collect()
+}
+
+/// Each once, in order.
+fn sorted(names: impl Iterator<Item = String>) -> Box<[String]> {
+    names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A failure that concerns all workloads of the target.

@@ -20,7 +20,7 @@ fn pod(uid: &str, annotations: &[(&str, &str)]) -> Pod {
         uid: uid.to_owned(),
         created: "2026-01-01T00:00:00Z".to_owned(),
         annotations,
-        labels: BTreeMap::new(),
+        labels: Box::default(),
         controller: None,
         settled: false,
         waiting: true,
@@ -266,7 +266,7 @@ fn an_edit_on_a_live_pod_says_when_and_returns_what_it_left_and_what_it_asks_now
     let latest = later + Duration::from_secs(60);
     assert_eq!(index.take(Event::Applied(edited.clone()), latest), []);
     let spaced = Pod {
-        annotations: BTreeMap::from([(SYNC.to_owned(), format!("{} ", sync("b")))]),
+        annotations: Box::new([(SYNC.to_owned(), format!("{} ", sync("b")))]),
         ..edited
     };
     assert_eq!(index.take(Event::Applied(spaced), latest), [key("b")]);
@@ -347,7 +347,7 @@ fn a_pod_that_is_adopted_takes_its_complaint_to_its_new_maker() {
 #[test]
 fn labels_that_name_objects_count_as_what_is_asked() {
     let named = |name: &str| Pod {
-        labels: BTreeMap::from([("app.kubernetes.io/name".to_owned(), name.to_owned())]),
+        labels: Box::new([("app.kubernetes.io/name".to_owned(), name.to_owned())]),
         ..pod(
             "1",
             &[(

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use jasm_providers::ErrorKind;
 
 use super::*;
@@ -21,8 +19,8 @@ fn pod(uid: &str, maker: &str, source: &str) -> Pod {
         name: format!("pod-{uid}"),
         uid: uid.to_owned(),
         created: String::new(),
-        annotations: BTreeMap::from([("jasm.codnod.io/secret.it".to_owned(), text)]),
-        labels: BTreeMap::new(),
+        annotations: Box::new([("jasm.codnod.io/secret.it".to_owned(), text)]),
+        labels: Box::default(),
         controller: Some(Controller {
             api_version: "apps/v1".to_owned(),
             kind: "ReplicaSet".to_owned(),
@@ -87,8 +85,8 @@ impl World {
             synced: Some(Synced {
                 fingerprint: view.fingerprint(),
                 read: read.map(|after| self.at(after)),
-                makers: view.makers(),
-                owners: BTreeSet::new(),
+                makers: view.makers().into_iter().collect(),
+                owners: Box::default(),
                 content: String::new(),
             }),
             ..State::default()
@@ -211,7 +209,7 @@ fn who_asks_what_is_a_fingerprint_only_as_far_as_it_can_matter() {
 #[test]
 fn a_statefulset_makes_pods_of_several_revisions() {
     let of = |uid: &str, revision: &str, source: &str| Pod {
-        labels: BTreeMap::from([("controller-revision-hash".to_owned(), revision.to_owned())]),
+        labels: Box::new([("controller-revision-hash".to_owned(), revision.to_owned())]),
         ..pod(uid, "set", source)
     };
     let view = World::new(&[of("1", "r1", "x"), of("2", "r1", "x"), of("3", "r2", "x")]).view();
