@@ -57,6 +57,20 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::SecretSynced,
+        Self::ConfigMapSynced,
+        Self::AnnotationInvalid,
+        Self::StoreUnknown,
+        Self::AccessDenied,
+        Self::FetchFailed,
+        Self::RenderFailed,
+        Self::Conflict,
+        Self::NotOwned,
+        Self::WriteFailed,
+    ];
+
     /// The word in the event.
     #[must_use]
     pub fn as_str(self) -> &'static str {

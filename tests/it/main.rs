@@ -20,6 +20,7 @@ mod cli_config;
 mod cli_explain;
 mod cli_policy;
 mod cli_render;
+mod docs;
 mod e2e;
 mod forms;
 mod late;
