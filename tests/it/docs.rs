@@ -101,11 +101,15 @@ fn every_yaml_block_is_accepted() {
     for page in pages() {
         let mut config = None;
         for block in page.blocks() {
+            let place = format!("{} line {}", page.path, block.line);
+            if block.language == "json" {
+                let read = serde_json::from_str::<serde_json::Value>(&block.text);
+                assert!(read.is_ok(), "{place}: {read:?}");
+            }
             if block.language != "yaml" {
                 continue;
             }
             let what = shown(&block);
-            let place = format!("{} line {}", page.path, block.line);
             let dir = folder(&[
                 ("block.yaml", &block.text),
                 ("jasm.yaml", config.as_deref().unwrap_or_default()),

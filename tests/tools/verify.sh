@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes everything generated anew and compares it with what is in the checkout. With --write it is
 # written there instead. JASM is the program that generates it; without it the debug build is made.
+# The generated parts of the pages are made by a test, which knows the code's own tables.
 set -euo pipefail
 me=verify
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -35,7 +36,11 @@ for generator in "${generators[@]}"; do
 	"$generator" || fail "$generator cannot be generated"
 done
 
+# Sets `said`.
+pages() { said=$(JASM_DOCS=${1-} cargo test --quiet --locked --test it -- --quiet docs::generated 2>&1); }
+
 if [[ ${1-} == --write ]]; then
+	pages write || fail "the pages cannot be generated: $said"
 	for folder in "${owned[@]}"; do rm -rf "$folder"; done
 	cp -r "$tmp/." .
 	say 'written'
@@ -51,5 +56,9 @@ for folder in "${owned[@]}"; do
 		stale=1
 	fi
 done
+if ! pages; then
+	printf '%s\n' "$said"
+	stale=1
+fi
 ((!stale)) || fail 'what is generated differs from what is in the checkout: run tests/tools/verify.sh --write'
 say 'everything generated is as it is in the checkout'
