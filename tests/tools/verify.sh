@@ -37,7 +37,7 @@ for generator in "${generators[@]}"; do
 done
 
 # Sets `said`.
-pages() { said=$(JASM_DOCS=${1-} cargo test --quiet --locked --test it -- --quiet docs::generated 2>&1); }
+pages() { said=$(JASM_DOCS=${1-} cargo test --quiet --locked --test it docs::generated 2>&1); }
 
 if [[ ${1-} == --write ]]; then
 	pages write || fail "the pages cannot be generated: $said"

@@ -161,7 +161,7 @@ conditions! {
 
 fn again(condition: Condition) -> &'static str {
     match condition.row().retry {
-        Retry::OnChange => "when a pod that asks for the object or the config changes",
+        Retry::OnChange => "when a pod of the object or the config changes",
         Retry::WhileWaiting => "while a pod waits: after 5 s, doubling to 2 min",
         Retry::Backoff(_) => match condition {
             Condition::Fetch(ErrorKind::Throttled { .. }) => {
@@ -192,9 +192,27 @@ fn conditions_table() -> String {
     table
 }
 
-/// The reasons in short, each with all that it is said of.
+/// When a reason is said, in short.
+fn brief(reason: Reason) -> &'static str {
+    match reason {
+        Reason::SecretSynced | Reason::ConfigMapSynced => "created, changed, or in order again",
+        Reason::AnnotationInvalid => {
+            "the annotation cannot be understood, or asks for what nobody may have"
+        }
+        Reason::StoreUnknown => "the config names no such store",
+        Reason::AccessDenied => "no rule allows it, or a secret value would go into a ConfigMap",
+        Reason::FetchFailed => "the store answers with an error, or not in time",
+        Reason::RenderFailed => {
+            "the data does not fit: a missing key, a name that no key can have, too large"
+        }
+        Reason::Conflict => "two sources for one key",
+        Reason::NotOwned => "the object is there and not JASM's, immutable, or of another type",
+        Reason::WriteFailed => "the API server refuses the write, or does not answer",
+    }
+}
+
+/// The reasons in short, each with all the times at which what it is said of is tried again.
 fn reasons_table() -> String {
-    let mut table = "| reason | when | tried again |\n|---|---|---|\n".to_owned();
     for (condition, _) in conditions() {
         let reason = condition.row().reason;
         assert!(
@@ -203,41 +221,32 @@ fn reasons_table() -> String {
         );
     }
     let synced = [ObjectKind::Secret, ObjectKind::ConfigMap].map(Reason::synced);
+    let mut table = "| reason | when | tried again |\n|---|---|---|\n".to_owned();
     for reason in Reason::ALL {
-        if synced.contains(&reason) {
-            let _ = writeln!(
-                table,
-                "| [`{0}`](docs/troubleshooting.md#secretsynced-and-configmapsynced) | created, changed, or in order again | |",
-                reason.as_str()
-            );
-            continue;
-        }
-        let of: Vec<_> = conditions()
-            .into_iter()
-            .filter(|(condition, _)| condition.row().reason == reason)
-            .collect();
-        assert!(!of.is_empty(), "{reason:?} is said of nothing");
-        let mut when: Vec<_> = Vec::new();
-        let mut tried: Vec<_> = Vec::new();
-        for (condition, about) in of {
-            let again = again(condition).split(':').next().unwrap_or_default();
-            let again = again.split(" after 1 s").next().unwrap_or(again);
-            let again = if again.starts_with("after") {
-                "with growing pauses"
-            } else {
-                again
+        let mut tried = Vec::new();
+        for (condition, _) in conditions() {
+            let row = condition.row();
+            let again = match row.retry {
+                Retry::OnChange => "when pod or config change",
+                Retry::WhileWaiting => "while a pod waits",
+                Retry::Backoff(_) => "with growing pauses",
             };
-            when.push(about);
-            if !tried.contains(&again) {
+            let counts = row.reason == reason && row.audience != Audience::Nobody;
+            if counts && !tried.contains(&again) {
                 tried.push(again);
             }
         }
+        let word = reason.as_str();
+        let anchor = if synced.contains(&reason) {
+            "secretsynced-and-configmapsynced".to_owned()
+        } else {
+            assert!(!tried.is_empty(), "{word} is said of nothing");
+            word.to_lowercase()
+        };
         let _ = writeln!(
             table,
-            "| [`{0}`](docs/troubleshooting.md#{1}) | {2} | {3} |",
-            reason.as_str(),
-            reason.as_str().to_lowercase(),
-            when.join("; "),
+            "| [`{word}`](docs/troubleshooting.md#{anchor}) | {} | {} |",
+            brief(reason),
             tried.join("; ")
         );
     }
