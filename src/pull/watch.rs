@@ -119,8 +119,9 @@ pub struct Watch<W: Watched> {
 
 #[derive(Deserialize)]
 struct Page<'a> {
+    /// An empty list of metadata is null.
     #[serde(borrow)]
-    items: Vec<&'a RawValue>,
+    items: Option<Vec<&'a RawValue>>,
     metadata: PageMetadata,
 }
 
@@ -261,7 +262,7 @@ impl<W: Watched> Watch<W> {
                     self.watched.resource()
                 ))
             })?;
-            for item in page.items {
+            for item in page.items.into_iter().flatten() {
                 match self.watched.listed(item.get()) {
                     Ok(Some(event)) => self.hand_over(event, received),
                     Ok(None) => {}
@@ -394,4 +395,18 @@ fn percent(token: &str) -> String {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the API server answers where no object carries the label.
+    #[test]
+    fn a_list_of_no_metadata_is_a_list() {
+        let text = r#"{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"386"},"items":null}"#;
+        let page: Page<'_> = serde_json::from_str(text).unwrap();
+        assert!(page.items.is_none());
+        assert_eq!(page.metadata.resource_version, "386");
+    }
 }
