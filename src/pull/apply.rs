@@ -119,7 +119,6 @@ pub struct Objects {
     rights: Rights,
     permits: Semaphore,
     metrics: Metrics,
-    guard: blind::Guard,
 }
 
 impl Debug for Objects {
@@ -137,7 +136,6 @@ impl Objects {
             rights,
             permits: Semaphore::new(IN_FLIGHT),
             metrics,
-            guard: blind::Guard::default(),
         }
     }
 
@@ -354,7 +352,7 @@ impl Objects {
                 Err(CallError::Api {
                     code: status.code,
                     terminating,
-                    guarded: status.message.contains(OURS.0),
+                    guarded: refusal::is_ours(&status.message),
                     fields,
                 })
             }

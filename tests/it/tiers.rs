@@ -3,6 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -320,6 +323,94 @@ async fn write_only_with_shared_targets() {
     let mut given = tier.given.clone();
     given.retain(|(_, verb)| verb != "delete");
     assert_eq!(used(&requests), given);
+}
+
+/// Takes our policy away and puts one in its place that demands the same label of everybody.
+async fn other_policy_instead(world: &World) {
+    let (_, suffix) = world.namespace.rsplit_once('-').unwrap();
+    let bindings = Api::<ValidatingAdmissionPolicyBinding>::all(world.admin.clone());
+    let ours = format!("jasm-promises-{suffix}");
+    bindings
+        .delete(&ours, &DeleteParams::default())
+        .await
+        .unwrap();
+    let name = format!("labels-{suffix}");
+    let policy = json!({"metadata": {"name": name}, "spec": {
+        "matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"],
+            "operations": ["CREATE"], "resources": ["secrets", "configmaps"]}]},
+        "validations": [{
+            "expression": "'app.kubernetes.io/managed-by' in dyn(object).metadata.?labels.orValue({})",
+            "message": "the label app.kubernetes.io/managed-by is required"}]}});
+    Api::<ValidatingAdmissionPolicy>::all(world.admin.clone())
+        .create(
+            &PostParams::default(),
+            &serde_json::from_value(policy).unwrap(),
+        )
+        .await
+        .unwrap();
+    let here = json!({"matchLabels": {"kubernetes.io/metadata.name": world.namespace}});
+    let binding = json!({"metadata": {"name": name}, "spec": {"policyName": name,
+        "validationActions": ["Deny"], "matchResources": {"namespaceSelector": here}}});
+    bindings
+        .create(
+            &PostParams::default(),
+            &serde_json::from_value(binding).unwrap(),
+        )
+        .await
+        .unwrap();
+    let dry_run = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    let foreign: Secret =
+        serde_json::from_value(json!({"metadata": {"name": "not-labelled"}})).unwrap();
+    eventually("the other policy is in force", || async {
+        let refused = world.secrets().create(&dry_run, &foreign).await.err();
+        refused.filter(|error| error.to_string().contains("is required"))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn write_only_trusts_no_other_policy_and_not_what_it_saw_before() {
+    let parts = Parts {
+        resources: &["rbac/write-only"],
+        components: &["rbac/shared-targets"],
+        ..Parts::default()
+    };
+    let tier = Tier::install("deceived", parts).await;
+    let world = &tier.world;
+    world.put("db", r#"{"user":"app"}"#);
+    let jasm = world.jasm_with(&["--rights", "write-only"]).await;
+    jasm.ready().await;
+    let text = format!("local:{}/db", world.namespace);
+    // What is there is replaced, since the policy is seen to be in force.
+    let ours =
+        json!({"metadata": {"name": "own", "labels": {"app.kubernetes.io/managed-by": "jasm"}}});
+    let ours: Secret = serde_json::from_value(ours).unwrap();
+    world
+        .secrets()
+        .create(&PostParams::default(), &ours)
+        .await
+        .unwrap();
+    let pods = template(&[("secret.own", &text)]).unschedulable();
+    world.create(pods.pod("first")).await;
+    world.expect("own", &[("user", "app")]).await;
+    other_policy_instead(world).await;
+    let foreign = json!({"metadata": {"name": "db", "labels": {"app.kubernetes.io/managed-by": "somebody"}},
+        "stringData": {"user": "somebody"}});
+    let foreign: Secret = serde_json::from_value(foreign).unwrap();
+    world
+        .secrets()
+        .create(&PostParams::default(), &foreign)
+        .await
+        .unwrap();
+    let pods = template(&[("secret.db", &text)]).unschedulable();
+    world.create(pods.pod("shop")).await;
+    let note = world.event("WriteFailed", "shop").await;
+    assert!(note.contains("is not in force"), "{note}");
+    world.expect("db", &[("user", "somebody")]).await;
+    assert_eq!(jasm.terminate().await, 0);
 }
 
 #[tokio::test]

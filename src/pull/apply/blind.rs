@@ -1,17 +1,13 @@
 //! Writing where nothing may be read: POST, and where the name is taken a PUT without a version.
 //!
 //! What keeps such a PUT from an object of others is the admission policy of
-//! `config/components/admission-policy`, so nothing is replaced unless that is seen to be in force:
-//! a trial POST of an object without our label must be refused in its words.
-
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+//! `config/components/admission-policy`, so nothing is replaced unless that is seen to be in force
+//! right before: a trial POST of an object without our label must be refused in its words. It is
+//! not trusted for longer, since whoever removes the policy does not tell JASM.
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::PostParams;
-use tokio::time::Instant;
 
 use super::managed::Managed;
 use super::refusal::CallError;
@@ -20,15 +16,8 @@ use crate::pull::condition::{Condition, Failure};
 use crate::pull::merge::Existing;
 use crate::pull::request::{ObjectKind, Target};
 
-/// How long the policy counts as in force after it was seen to be.
-const TRUSTED: Duration = Duration::from_secs(60);
-
 /// A name that is used for trials only; nothing of that name is ever made.
 const TRIAL: &str = "jasm-trial-of-the-admission-policy";
-
-/// Where the policy was last seen in force.
-#[derive(Debug, Default)]
-pub(super) struct Guard(Mutex<HashMap<(ObjectKind, String), Instant>>);
 
 impl Objects {
     /// True if an object of that name is there, whoever's it is: the name is taken.
@@ -122,21 +111,8 @@ impl Objects {
 
     /// Sees whether the API server itself keeps JASM from what is not its own.
     async fn guarded<T: Managed>(&self, target: &Target) -> Result<(), Failure> {
-        let place = (target.kind, target.namespace.to_string());
-        let now = Instant::now();
-        {
-            let mut seen = self.guard.0.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.retain(|_, at| now < *at + TRUSTED);
-            if seen.contains_key(&place) {
-                return Ok(());
-            }
-        }
         match self.try_create::<T>(target, TRIAL, false).await {
-            Err(CallError::Api { guarded: true, .. }) => {
-                let mut seen = self.guard.0.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.insert(place, now);
-                Ok(())
-            }
+            Err(CallError::Api { guarded: true, .. }) => Ok(()),
             Err(error @ (CallError::Unreachable | CallError::Late)) => {
                 Err(error.failure("create", target))
             }

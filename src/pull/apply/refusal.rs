@@ -5,13 +5,26 @@ use crate::pull::condition::{Condition, Failure};
 use crate::pull::pod::Controller;
 use crate::pull::request::{ObjectKind, Target};
 
+/// What our admission policy says of an object without our label, and nobody else says: other
+/// policies may demand the same label.
+const PROMISES: [&str; 3] = [
+    "everything that JASM writes has to",
+    "is not JASM's, so JASM may not change it",
+    "JASM changes only what carries the label",
+];
+
+/// True if these are the words of our admission policy.
+pub(super) fn is_ours(message: &str) -> bool {
+    PROMISES.iter().any(|words| message.contains(words))
+}
+
 /// Why a call failed, without the server's own words: they may quote what was sent.
 #[derive(Debug)]
 pub(super) enum CallError {
     Api {
         code: u16,
         terminating: bool,
-        /// The server's words name our label: it is our admission policy that refuses.
+        /// It is our admission policy that refuses, on account of our label.
         guarded: bool,
         fields: Vec<String>,
     },
@@ -97,4 +110,24 @@ pub(super) fn owner_failure(target: &Target, owners: &[Controller]) -> Failure {
             names.join(", ")
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_says_what_it_is_known_by() {
+        let policy = include_str!("../../../config/components/admission-policy/policy.yaml");
+        for words in PROMISES {
+            assert!(policy.contains(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn another_policy_that_demands_the_label_is_not_ours() {
+        let other = "admission webhook \"validate.example\" denied the request: \
+                     the label app.kubernetes.io/managed-by is required";
+        assert!(!is_ours(other));
+    }
 }
