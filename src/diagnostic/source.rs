@@ -113,12 +113,38 @@ impl Source {
             .map_or("", |(at, _)| &line[at..])
     }
 
+    /// True if the line is of a YAML document in which a Secret is written, by the look of its text:
+    /// it may be neither YAML nor whole.
+    #[must_use]
+    pub fn in_secret(&self, number: usize) -> bool {
+        let parts_documents = |line: &usize| self.line(*line).starts_with("---");
+        let first = (1..=number).rev().find(parts_documents).unwrap_or(1);
+        let last = (number + 1..=self.lines())
+            .find(parts_documents)
+            .unwrap_or(self.lines() + 1);
+        (first..last).any(|line| names_secret(self.line(line)))
+    }
+
     /// The offset in bytes of a line and column; past the line's end its end.
     #[must_use]
     pub fn offset(&self, line: usize, column: usize) -> Option<usize> {
         let start = self.line_start(line)?;
         Some(start + self.line(line).len() - self.rest(line, column).len())
     }
+}
+
+/// True if `kind: Secret` is in the line, as YAML or as JSON.
+fn names_secret(line: &str) -> bool {
+    let quotes = |c: char| c.is_whitespace() || matches!(c, '"' | '\'');
+    line.match_indices("kind").any(|(at, kind)| {
+        let rest = line[at + kind.len()..].trim_start_matches(quotes);
+        let value = rest
+            .strip_prefix(':')
+            .map(|it| it.trim_start_matches(quotes));
+        value
+            .and_then(|it| it.strip_prefix("Secret"))
+            .is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_alphanumeric()))
+    })
 }
 
 /// Where the next line begins. YAML ends lines with `\n`, `\r\n` and `\r` (1.2.2, section 5.4).
@@ -141,6 +167,17 @@ mod tests {
         let lines: Vec<_> = (0..=6).map(|number| source.line(number)).collect();
         assert_eq!(lines, ["", "a", "b", "c", "d", "", ""]);
         assert_eq!(Source::new("f", "").lines(), 1);
+    }
+
+    #[test]
+    fn a_secret_is_known_by_its_text() {
+        let text = "kind: Pod\n---\nstringData: {a: b}\nkind: \"Secret\" # one\n--- \nkind: SecretStore\n---\n{\"kind\" : \"Secret\"}";
+        let source = Source::new("f", text);
+        let found: Vec<_> = (1..=source.lines())
+            .map(|line| source.in_secret(line))
+            .collect();
+        let expected = [false, true, true, true, false, false, true, true];
+        assert_eq!(found, expected);
     }
 
     #[test]

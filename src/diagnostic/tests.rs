@@ -47,6 +47,22 @@ error[annotation/unknown-field]: unknown field \"provder\"
 }
 
 #[test]
+fn no_line_of_a_secret_is_shown() {
+    let source = source("kind: Secret\nstringData:\n  password: hunter2: x\n");
+    let diagnostic = Diagnostic::error(&RULE, &source, at(3, 20, 1), "not valid YAML").help("mend");
+    assert_eq!(
+        text(diagnostic),
+        "\
+error[annotation/unknown-field]: not valid YAML
+ --> deploy.yaml:3:20
+  |
+  = help: mend
+
+"
+    );
+}
+
+#[test]
 fn a_problem_of_the_whole_file_has_no_line() {
     let diagnostic = Diagnostic::warning(&RULE, &source(""), None, "it cannot be read");
     assert_eq!(

@@ -44,19 +44,22 @@ fn one(out: &mut String, diagnostic: &Diagnostic, color: bool) -> std::fmt::Resu
     match (diagnostic.place, number) {
         (Some(place), Some(number)) => {
             writeln!(out, ":{number}:{}", place.column)?;
-            let window = window(&diagnostic.source, place);
-            writeln!(out, "{gutter} {frame}|{frame:#}")?;
-            writeln!(
-                out,
-                "{}",
-                format!("{frame}{number} |{frame:#} {}", window.text).trim_end()
-            )?;
-            writeln!(
-                out,
-                "{gutter} {frame}|{frame:#} {}{level}{}{level:#}",
-                " ".repeat(window.before),
-                "^".repeat(window.length)
-            )?;
+            // The line may hold a value, and what is printed here ends in the log of a pipeline.
+            if !diagnostic.source.in_secret(place.line) {
+                let window = window(&diagnostic.source, place);
+                writeln!(out, "{gutter} {frame}|{frame:#}")?;
+                writeln!(
+                    out,
+                    "{}",
+                    format!("{frame}{number} |{frame:#} {}", window.text).trim_end()
+                )?;
+                writeln!(
+                    out,
+                    "{gutter} {frame}|{frame:#} {}{level}{}{level:#}",
+                    " ".repeat(window.before),
+                    "^".repeat(window.length)
+                )?;
+            }
         }
         _ => writeln!(out)?,
     }
