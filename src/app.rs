@@ -21,7 +21,7 @@ use crate::pull::queue::{Handle, Queue};
 use crate::pull::reconcile::Reconciler;
 use crate::pull::report::Reporter;
 use crate::pull::request::ObjectKind;
-use crate::pull::watch::{Pods, Received, Watch};
+use crate::pull::watch::{Pods, Received, Watch, Watched as _};
 use crate::pull::workload::Workloads;
 use crate::server::{self, Health};
 use crate::settings::Rights;
@@ -31,6 +31,9 @@ use crate::telemetry;
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long the last events may take after that.
 const LAST_EVENTS: Duration = Duration::from_secs(3);
+
+/// What is watched besides pods, with the right to.
+const OBSERVED: [ObjectKind; 2] = [ObjectKind::Secret, ObjectKind::ConfigMap];
 
 /// Runs the controller until SIGTERM or SIGINT; a second one ends it at once.
 ///
@@ -54,7 +57,11 @@ pub async fn run(origin: Origin) -> Result<(), String> {
         requests: client,
         watches,
     } = Clients::connect().await?;
-    let health = Health::new(metrics.clone());
+    let mut watched = vec![Pods.resource()];
+    if rights == Rights::Observe {
+        watched.extend(OBSERVED.map(|kind| Ours(kind).resource()));
+    }
+    let health = Health::new(metrics.clone(), watched);
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {}", error.kind()))?;
@@ -89,7 +96,7 @@ pub async fn run(origin: Origin) -> Result<(), String> {
     parts.spawn(follow_config);
     if rights == Rights::Observe {
         let (sightings, receive) = mpsc::unbounded_channel();
-        for kind in [ObjectKind::Secret, ObjectKind::ConfigMap] {
+        for kind in OBSERVED {
             let watch = Watch::new(Ours(kind), sightings.clone(), metrics.clone());
             let client = watches.clone();
             parts.spawn(async move { watch.run(&client).await });

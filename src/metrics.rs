@@ -321,15 +321,11 @@ impl Metrics {
             .set(i64::from(in_sync));
     }
 
-    /// The same of the watch on pods, for readiness.
+    /// The same, for readiness.
     #[must_use]
-    pub fn is_watch_in_sync(&self) -> bool {
-        let resource = "pods";
-        self.0
-            .in_sync
-            .get_or_create(&ResourceLabels { resource })
-            .get()
-            == 1
+    pub fn is_watch_in_sync(&self, resource: &'static str) -> bool {
+        let in_sync = &self.0.in_sync;
+        in_sync.get_or_create(&ResourceLabels { resource }).get() == 1
     }
 
     /// An object was put back.

@@ -15,15 +15,17 @@ use crate::metrics::Metrics;
 #[derive(Debug, Clone)]
 pub struct Health {
     metrics: Metrics,
+    watched: Vec<&'static str>,
     stopping: Arc<AtomicBool>,
 }
 
 impl Health {
-    /// Ready once the watch is in sync and while the config is good.
+    /// Ready once the watches on these are in sync and while the config is good.
     #[must_use]
-    pub fn new(metrics: Metrics) -> Self {
+    pub fn new(metrics: Metrics, watched: Vec<&'static str>) -> Self {
         Self {
             metrics,
+            watched,
             stopping: Arc::default(),
         }
     }
@@ -34,15 +36,19 @@ impl Health {
     }
 
     /// Every condition with whether it holds.
-    fn conditions(&self) -> [(&'static str, bool); 3] {
-        [
+    fn conditions(&self) -> Vec<(String, bool)> {
+        let watched = self.watched.iter().map(|resource| {
             (
-                "the watch on pods is in sync",
-                self.metrics.is_watch_in_sync(),
-            ),
+                format!("the watch on {resource} is in sync"),
+                self.metrics.is_watch_in_sync(resource),
+            )
+        });
+        let others = [
             ("the config file is in force", self.metrics.is_config_good()),
             ("not shutting down", !self.stopping.load(Ordering::Relaxed)),
-        ]
+        ];
+        let others = others.map(|(what, holds)| (what.to_owned(), holds));
+        watched.chain(others).collect()
     }
 }
 
@@ -64,9 +70,10 @@ async fn ready(State(health): State<Health>) -> (StatusCode, String) {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let lines =
-        conditions.map(|(what, holds)| format!("[{}] {what}\n", if holds { '+' } else { '-' }));
-    (code, lines.concat())
+    let lines = conditions
+        .into_iter()
+        .map(|(what, holds)| format!("[{}] {what}\n", if holds { '+' } else { '-' }));
+    (code, lines.collect())
 }
 
 async fn metrics(State(health): State<Health>) -> impl IntoResponse {

@@ -353,6 +353,7 @@ impl Objects {
                     code: status.code,
                     terminating,
                     guarded: refusal::is_ours(&status.message),
+                    owners: refusal::is_about_owners(&status.message),
                     fields,
                 })
             }

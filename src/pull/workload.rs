@@ -233,16 +233,16 @@ impl Workloads {
         controller: &Controller,
     ) -> Result<T, Failure> {
         let made_by = name(controller);
-        let later = || {
+        let later = |why: &str| {
             let message = format!(
-                "the owner of {made_by} in {namespace} cannot be found now; it is tried again"
+                "the owner of {made_by} in {namespace} cannot be found now{why}; it is tried again"
             );
             Failure::new(Condition::WriteUnavailable, message)
         };
         let request = http::Request::get(path)
             .header(http::header::ACCEPT, accept)
             .body(Vec::new())
-            .map_err(|_| later())?;
+            .map_err(|_| later(""))?;
         match timeout(CALL, self.client.0.request(request)).await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(kube::Error::Api(status))) if status.code == 403 => Err(Failure::new(
@@ -252,7 +252,10 @@ impl Workloads {
                      its account lacks \"get\" on replicasets, jobs or controllerrevisions"
                 ),
             )),
-            Ok(Err(_)) | Err(_) => Err(later()),
+            Ok(Err(kube::Error::Api(status))) if status.code == 401 => {
+                Err(later(": the API server does not accept JASM's token (401)"))
+            }
+            Ok(Err(_)) | Err(_) => Err(later("")),
         }
     }
 

@@ -18,6 +18,12 @@ pub(super) fn is_ours(message: &str) -> bool {
     PROMISES.iter().any(|words| message.contains(words))
 }
 
+/// True if these are the words of the admission plugin OwnerReferencesPermissionEnforcement
+/// (`plugin/pkg/admission/gc`).
+pub(super) fn is_about_owners(message: &str) -> bool {
+    message.contains("cannot set an ownerRef")
+}
+
 /// Why a call failed, without the server's own words: they may quote what was sent.
 #[derive(Debug)]
 pub(super) enum CallError {
@@ -26,6 +32,8 @@ pub(super) enum CallError {
         terminating: bool,
         /// It is our admission policy that refuses, on account of our label.
         guarded: bool,
+        /// It is the owners' change that is refused.
+        owners: bool,
         fields: Vec<String>,
     },
     Unreachable,
@@ -47,6 +55,13 @@ impl CallError {
                 format!("the namespace {namespace} is gone or being deleted"),
             ),
             Self::Api { guarded: true, .. } if verb == "update" => not_ours(target),
+            Self::Api { owners: true, .. } => Failure::new(
+                Condition::WriteRefused,
+                format!(
+                    "the API server refuses to {verb} {target} (403): where its owners change, this server demands \
+                     \"delete\" on it, which config/rbac/shared-targets gives"
+                ),
+            ),
             Self::Api { code: 403, .. } => Failure::new(
                 Condition::WriteRefused,
                 format!(
@@ -60,6 +75,12 @@ impl CallError {
             } => Failure::new(
                 Condition::WriteUnavailable,
                 format!("the API server cannot {verb} {target} now ({code}); it is tried again"),
+            ),
+            Self::Api { code: 401, .. } => Failure::new(
+                Condition::WriteUnavailable,
+                format!(
+                    "the API server does not accept JASM's token (401) to {verb} {target}; it is tried again"
+                ),
             ),
             Self::Api { code, fields, .. } => {
                 let fields = if fields.is_empty() {
