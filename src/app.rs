@@ -179,9 +179,16 @@ async fn take_notice(
         let index = index.lock().unwrap_or_else(PoisonError::into_inner);
         for target in changed {
             let key = Key::Target(target);
+            let asked = index.is_asked(&key);
             // Before the first list of pods is complete, half of those who ask would be all.
-            if index.in_sync() && index.is_asked(&key) {
+            if asked && index.in_sync() {
                 queue.now(key);
+            } else if let (false, Key::Target(target)) = (asked, key) {
+                // The garbage collector comes after the last pod: nothing else forgets it then.
+                observed
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .forget(&target);
             }
         }
     }
@@ -239,5 +246,31 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pull::request::Target;
+    use tokio::time::Instant;
+
+    #[tokio::test]
+    async fn an_object_that_nobody_asks_for_is_forgotten_when_it_is_gone() {
+        let target = Target {
+            kind: ObjectKind::Secret,
+            namespace: "n".into(),
+            name: "a".into(),
+        };
+        let observed = Arc::new(Mutex::new(Observed::default()));
+        let (sightings, receive) = mpsc::unbounded_channel();
+        for (version, gone) in [(5, false), (6, true)] {
+            let event = observe::Event::Seen(target.clone(), version, gone);
+            sightings.send((event, Instant::now())).unwrap();
+        }
+        drop(sightings);
+        let (queue, _) = Queue::new();
+        take_notice(receive, Arc::default(), observed.clone(), queue).await;
+        assert_eq!(observed.lock().unwrap().of(&target), None);
     }
 }

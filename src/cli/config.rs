@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum as _};
 use serde_json::{Value, json};
 
 use crate::diagnostic::{self, Diagnostic};
-use crate::settings::{Backend, LogFormat, LogLevel, Store, schema};
+use crate::settings::{Backend, LogFormat, LogLevel, Rights, Store, schema};
 
 use super::operator::{Config, DOUBTFUL, Refused};
 use super::{Exit, Outcome, Stop, Streams};
@@ -152,7 +152,8 @@ fn describe(config: &Config, streams: &mut Streams<'_>) -> Result<(), Stop> {
     )?;
     writeln!(
         out,
-        "listen {}, logLevel {}, logFormat {}, storeTimeout {}s",
+        "rights {}, listen {}, logLevel {}, logFormat {}, storeTimeout {}s",
+        rights(settings.rights),
         settings.listen,
         level(settings.log_level),
         format(settings.log_format),
@@ -214,11 +215,16 @@ fn in_force(config: &Config) -> Value {
     json!({
         "stores": settings.stores.iter().map(store).collect::<Vec<_>>(),
         "namespaces": settings.namespaces,
+        "rights": rights(settings.rights),
         "listen": settings.listen.to_string(),
         "logLevel": level(settings.log_level),
         "logFormat": format(settings.log_format),
         "storeTimeout": format!("{}s", settings.store_timeout.as_secs()),
     })
+}
+
+fn rights(rights: Rights) -> String {
+    word(rights.to_possible_value())
 }
 
 fn level(level: LogLevel) -> String {

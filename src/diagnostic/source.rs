@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 /// Within a longer line every so many characters an offset is kept: JSON may be one line of many MiB.
 const LONG: usize = 4096;
@@ -15,6 +16,8 @@ pub struct Source {
     starts: Vec<u32>,
     /// For long lines where every [`LONG`]th character begins, in bytes from the line's start.
     long: BTreeMap<usize, Vec<u32>>,
+    /// The lines of documents in which a Secret is written.
+    secrets: Vec<Range<usize>>,
 }
 
 impl fmt::Debug for Source {
@@ -44,6 +47,7 @@ impl Source {
             text,
             starts,
             long: BTreeMap::new(),
+            secrets: Vec::new(),
         };
         for number in 1..=source.lines() {
             let line = source.line(number);
@@ -56,6 +60,7 @@ impl Source {
                 source.long.insert(number, marks);
             }
         }
+        source.secrets = source.secret_documents();
         source
     }
 
@@ -117,12 +122,29 @@ impl Source {
     /// it may be neither YAML nor whole.
     #[must_use]
     pub fn in_secret(&self, number: usize) -> bool {
-        let parts_documents = |line: &usize| self.line(*line).starts_with("---");
-        let first = (1..=number).rev().find(parts_documents).unwrap_or(1);
-        let last = (number + 1..=self.lines())
-            .find(parts_documents)
-            .unwrap_or(self.lines() + 1);
-        (first..last).any(|line| names_secret(self.line(line)))
+        let behind = self.secrets.partition_point(|lines| lines.end <= number);
+        self.secrets
+            .get(behind)
+            .is_some_and(|lines| lines.contains(&number))
+    }
+
+    /// The lines of all documents in which a Secret is written.
+    fn secret_documents(&self) -> Vec<Range<usize>> {
+        let (mut found, mut first, mut secret) = (Vec::new(), 1, false);
+        for number in 1..=self.lines() {
+            let line = self.line(number);
+            if line.starts_with("---") {
+                if secret {
+                    found.push(first..number);
+                }
+                (first, secret) = (number, false);
+            }
+            secret |= names_secret(line);
+        }
+        if secret {
+            found.push(first..self.lines() + 1);
+        }
+        found
     }
 
     /// The offset in bytes of a line and column; past the line's end its end.

@@ -29,8 +29,8 @@ pub enum Event {
     Listing(ObjectKind),
     /// An object, and whether it is gone.
     Seen(Target, u64, bool),
-    /// The list of this kind is complete.
-    InSync(ObjectKind),
+    /// The list of this kind is complete, as of this version.
+    InSync(ObjectKind, u64),
 }
 
 /// What was seen last of every object.
@@ -57,14 +57,15 @@ impl Observed {
                     .is_some_and(|(before, _)| before.version == version && before.gone == gone);
                 if same { Vec::new() } else { vec![target] }
             }
-            Event::InSync(kind) => {
+            Event::InSync(kind, listed) => {
                 let mut vanished = Vec::new();
                 let now = self.lists.get(&kind).copied().unwrap_or_default();
                 for (target, (sighting, list)) in &mut self.objects {
                     if target.kind == kind && *list != now && !sighting.gone {
-                        // Its last version was seen; that it is gone is news after that.
+                        // Gone as of the list, which is news after what was seen of it, and after
+                        // what was written to it while nothing was seen.
                         *sighting = Sighting {
-                            version: sighting.version + 1,
+                            version: listed.max(sighting.version + 1),
                             gone: true,
                             at,
                         };
@@ -156,8 +157,8 @@ impl Watched for Ours {
         Ok(Some(self.seen(json, false)?.0))
     }
 
-    fn in_sync(&self) -> Event {
-        Event::InSync(self.0)
+    fn in_sync(&self, version: &str) -> Event {
+        Event::InSync(self.0, version.parse().unwrap_or_default())
     }
 
     fn changed(&self, json: &str, gone: bool) -> Result<(Event, String), serde_json::Error> {

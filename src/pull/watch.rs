@@ -57,8 +57,8 @@ pub trait Watched: Debug {
     /// # Errors
     /// If it cannot be decoded.
     fn listed(&self, json: &str) -> Result<Option<Self::Event>, serde_json::Error>;
-    /// The list is complete.
-    fn in_sync(&self) -> Self::Event;
+    /// The list is complete, as of the given version.
+    fn in_sync(&self, version: &str) -> Self::Event;
     /// An object was added or changed, or is `gone` from the selection; beside the event the
     /// version up to which the watch has come.
     ///
@@ -272,8 +272,9 @@ impl<W: Watched> Watch<W> {
             match page.metadata.more.filter(|token| !token.is_empty()) {
                 Some(token) => more = format!("&continue={}", percent(&token)),
                 None => {
-                    self.hand_over(self.watched.in_sync(), received);
-                    return Ok(page.metadata.resource_version);
+                    let version = page.metadata.resource_version;
+                    self.hand_over(self.watched.in_sync(&version), received);
+                    return Ok(version);
                 }
             }
         }

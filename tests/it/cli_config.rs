@@ -27,6 +27,7 @@ fn a_good_config_is_described() {
         "store \"local\": no rule in \"allow\": nobody may read this store",
         "jasm.yaml:10:3",
         "namespaces served: *",
+        "rights default",
     ] {
         assert!(said.out.contains(part), "{part}\n{}", said.out);
     }
@@ -40,6 +41,7 @@ fn a_good_config_is_described() {
     .ends(0)
     .json();
     assert_eq!(report["good"], true);
+    assert_eq!(report["rights"], "default");
     assert_eq!(report["stores"][0]["allow"][0]["line"], 8);
     assert_eq!(report["stores"][1]["kind"], "file");
     assert_eq!(report["diagnostics"][0]["severity"], "warning");

@@ -34,7 +34,7 @@ impl Watched for Pods {
         Ok(pod.asks().then_some(Event::Listed(pod)))
     }
 
-    fn in_sync(&self) -> Event {
+    fn in_sync(&self, _: &str) -> Event {
         Event::InSync
     }
 
