@@ -285,6 +285,7 @@ fn every_sentence_that_is_quoted_is_one_of_the_code() {
     let quoted = Page::read("docs/troubleshooting.md").quotes();
     assert!(quoted.len() > 30, "{quoted:?}");
     for sentence in quoted {
+        // "…" stands for what differs.
         for part in sentence.split('…') {
             assert!(
                 code.contains(part.trim()),

@@ -11,6 +11,7 @@ use std::io::Write as _;
 use aws_config::BehaviorVersion;
 use aws_sdk_secretsmanager::Client as Store;
 use futures::TryStreamExt as _;
+use jasm::client::Clients;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ObjectMeta, PartialObjectMeta, PostParams, WatchEvent, WatchParams};
@@ -33,9 +34,12 @@ struct Asked {
 async fn main() -> Result<(), Failure> {
     // Two TLS users in one process must not each choose a provider of their own.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let client = Client::try_default().await?;
+    let Clients {
+        requests: client,
+        watches,
+    } = Clients::connect().await?;
     let store = Store::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
-    let pods = Api::<Pod>::all(client.clone());
+    let pods = Api::<Pod>::all(watches);
     let parameters = WatchParams::default();
     // From version 0 the API server tells every pod that there is before it tells changes.
     let mut version = "0".to_owned();
