@@ -3,7 +3,7 @@
 //! An event's name is made of whom it concerns, its reason and its note, so that saying it twice
 //! is a 409 and nothing but `create` is ever needed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -14,7 +14,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 
 use crate::metrics::Metrics;
@@ -26,6 +26,8 @@ pub const SAID_AGAIN: Duration = Duration::from_secs(30 * 60);
 const LONGEST_NOTE: usize = 1024;
 /// More than this many waiting to be sent are dropped and counted: objects come first.
 const BACKLOG: usize = 4096;
+/// Nobody waits for good news, and in a burst its request would stand before a pod's Secret.
+const GOOD_NEWS: Duration = Duration::from_secs(2);
 /// What was said is remembered for as long as the API server keeps it by default.
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 const MOST_REMEMBERED: usize = 20_000;
@@ -107,31 +109,73 @@ async fn send_all(
     metrics: Metrics,
     mut messages: mpsc::Receiver<Message>,
 ) {
-    let mut memory = Memory::default();
-    let mut ending: HashMap<String, Instant> = HashMap::new();
-    while let Some(message) = messages.recv().await {
-        let notice = match message {
-            Message::Say(notice) => notice,
-            Message::Over(uids) => {
-                memory.over(&uids);
-                continue;
+    let mut sender = Sender {
+        client,
+        instance,
+        metrics,
+        memory: Memory::default(),
+        ending: HashMap::new(),
+    };
+    let mut later: VecDeque<(Instant, Timestamp, Notice)> = VecDeque::new();
+    loop {
+        let message = match later.front() {
+            None => messages.recv().await,
+            Some((due, ..)) => tokio::select! {
+                biased;
+                message = messages.recv() => message,
+                () = sleep_until(*due) => {
+                    if let Some((_, at, notice)) = later.pop_front() {
+                        sender.send(&notice, at).await;
+                    }
+                    continue;
+                }
+            },
+        };
+        match message {
+            Some(Message::Over(uids)) => sender.memory.over(&uids),
+            Some(Message::Say(notice)) if notice.warning => {
+                sender.send(&notice, Timestamp::now()).await;
             }
-        };
-        ending.retain(|_, since| since.elapsed() < ENDING);
-        if ending.contains_key(&notice.regarding.namespace) {
-            metrics.event("terminating");
-            continue;
+            Some(Message::Say(_)) if later.len() >= BACKLOG => sender.metrics.event("dropped"),
+            Some(Message::Say(notice)) => {
+                later.push_back((Instant::now() + GOOD_NEWS, Timestamp::now(), notice));
+            }
+            None => break,
         }
-        let Some(name) = memory.name(&notice, Instant::now()) else {
-            continue;
+    }
+    for (_, at, notice) in later {
+        sender.send(&notice, at).await;
+    }
+}
+
+/// Sends what was not said yet.
+struct Sender {
+    client: Client,
+    instance: String,
+    metrics: Metrics,
+    memory: Memory,
+    /// Namespaces that are being deleted.
+    ending: HashMap<String, Instant>,
+}
+
+impl Sender {
+    async fn send(&mut self, notice: &Notice, at: Timestamp) {
+        self.ending.retain(|_, since| since.elapsed() < ENDING);
+        if self.ending.contains_key(&notice.regarding.namespace) {
+            self.metrics.event("terminating");
+            return;
+        }
+        let Some(name) = self.memory.name(notice, Instant::now()) else {
+            return;
         };
-        let api: Api<Event> = Api::namespaced(client.clone(), &notice.regarding.namespace);
-        let event = event(&notice, name, &instance);
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &notice.regarding.namespace);
+        let event = event(notice, name, &self.instance, at);
         let outcome = match timeout(CALL, api.create(&PostParams::default(), &event)).await {
             Ok(Ok(_)) => "sent",
             Ok(Err(kube::Error::Api(status))) if status.code == 409 => "known",
             Ok(Err(kube::Error::Api(status))) if status.code == 404 || is_terminating(&status) => {
-                ending.insert(notice.regarding.namespace.clone(), Instant::now());
+                self.ending
+                    .insert(notice.regarding.namespace.clone(), Instant::now());
                 "terminating"
             }
             Ok(Err(kube::Error::Api(status))) => {
@@ -144,7 +188,7 @@ async fn send_all(
             }
             Ok(Err(_)) | Err(_) => "failed",
         };
-        metrics.event(outcome);
+        self.metrics.event(outcome);
     }
 }
 
@@ -233,7 +277,7 @@ impl Memory {
     }
 }
 
-fn event(notice: &Notice, name: String, instance: &str) -> Event {
+fn event(notice: &Notice, name: String, instance: &str, at: Timestamp) -> Event {
     let regarding = &notice.regarding;
     Event {
         metadata: ObjectMeta {
@@ -242,7 +286,7 @@ fn event(notice: &Notice, name: String, instance: &str) -> Event {
             ..ObjectMeta::default()
         },
         action: Some("Sync".to_owned()),
-        event_time: Some(MicroTime(Timestamp::now())),
+        event_time: Some(MicroTime(at)),
         note: Some(cut(&notice.note).to_owned()),
         reason: Some(notice.reason.as_str().to_owned()),
         regarding: Some(ObjectReference {

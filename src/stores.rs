@@ -10,6 +10,20 @@ use crate::metrics::Metrics;
 use crate::pull::reference::Catalog;
 use crate::settings::{self, AwsEndpoint, Backend, Settings};
 
+/// When reads wait to go together. A batch takes longer than a single read, so it is for what the
+/// store would not bear: Secrets Manager answers thousands of single reads a second, Parameter
+/// Store 40 calls of any kind (published quotas).
+fn pace(backend: &Backend) -> LaneOptions {
+    match backend {
+        Backend::AwsSecretsManager(_) => LaneOptions {
+            eager: 48,
+            max: Some(64),
+            ..LaneOptions::default()
+        },
+        Backend::AwsParameterStore(_) | Backend::File { .. } => LaneOptions::default(),
+    }
+}
+
 /// One store with its lane.
 #[derive(Debug)]
 pub struct Store {
@@ -92,7 +106,7 @@ async fn lane(
         source,
         LaneOptions {
             timeout: settings.store_timeout,
-            ..LaneOptions::default()
+            ..pace(&store.backend)
         },
     ))
 }
