@@ -21,7 +21,6 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ALIVE: Duration = Duration::from_secs(15);
 
 /// Both ways to the API server.
-#[derive(Clone)]
 #[allow(
     missing_debug_implementations,
     reason = "a client has none, as it carries credentials"

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Place, Rule, Source};
 use crate::manifests::{self, MAX_BYTES};
-use crate::settings::{Overrides, Settings};
 
 /// A file or directory that cannot be read, or is too large.
 pub const UNREADABLE: Rule = Rule {
@@ -84,22 +83,6 @@ pub fn one(path: &Path, stdin: &mut dyn Read) -> Result<Arc<Source>, Diagnostic>
         return Err(Diagnostic::error(&EMPTY, &source, None, message));
     }
     Ok(source)
-}
-
-/// Reads the operator's config.
-///
-/// # Errors
-/// What is wrong with it, with its place.
-pub fn settings(path: &Path) -> Result<Settings, Diagnostic> {
-    let source = open(path)?;
-    Settings::read(Some(source.text()), &Overrides::default()).map_err(|problem| {
-        Diagnostic::error(
-            &INVALID_CONFIG,
-            &source,
-            Some(problem.place()),
-            problem.message,
-        )
-    })
 }
 
 impl Loaded {

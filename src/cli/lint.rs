@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::operator::{Config, Refused};
 use super::{Exit, Streams, input};
 use crate::diagnostic::{Diagnostic, Format, Rule, Severity, count, render};
 use crate::lint::{self, Surroundings};
@@ -54,9 +55,10 @@ pub struct Lint {
 /// # Errors
 /// Only if the output cannot be written.
 pub fn run(lint: &Lint, streams: &mut Streams<'_>) -> io::Result<Exit> {
-    let settings = match lint.config.as_deref().map(input::settings).transpose() {
-        Ok(settings) => settings,
-        Err(problem) => {
+    let config = lint.config.as_deref();
+    let settings = match config.map(|path| Config::read(path, streams)).transpose() {
+        Ok(config) => config.map(|config| config.settings),
+        Err(Refused::Unreadable(problem) | Refused::Invalid(problem)) => {
             let text = render(&[problem], lint.format, streams.color);
             streams.output.write_all(text.as_bytes())?;
             return Ok(Exit::Unusable);
