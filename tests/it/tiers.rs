@@ -311,6 +311,38 @@ async fn write_only() {
 }
 
 #[tokio::test]
+async fn write_only_says_which_right_a_change_of_owners_needs() {
+    let parts = Parts {
+        resources: &["rbac/write-only"],
+        ..Parts::default()
+    };
+    let tier = Tier::install("writeonlyowners", parts).await;
+    let world = &tier.world;
+    world.put("db", r#"{"user":"app"}"#);
+    let jasm = world.jasm_with(&["--rights", "write-only"]).await;
+    jasm.ready().await;
+    let text = format!("local:{}/db", world.namespace);
+    let pods = template(&[("secret.db", &text)]).env_from("db");
+    world.create(pods.deployment("shop", 1)).await;
+    world.running("shop", 1).await;
+    world.create(pods.deployment("other", 1)).await;
+    // Before the API server has taken up the policy, JASM says that it is not in force.
+    eventually("an event that names the right", || async {
+        let events = world.events().await;
+        let names = |note: &str| note.contains("config/rbac/shared-targets");
+        events
+            .iter()
+            .any(|(reason, pod, note)| {
+                reason == "WriteFailed" && pod.starts_with("other") && names(note)
+            })
+            .then_some(())
+    })
+    .await;
+    world.expect("db", &[("user", "app")]).await;
+    assert_eq!(jasm.terminate().await, 0);
+}
+
+#[tokio::test]
 async fn write_only_with_shared_targets() {
     let parts = Parts {
         resources: &["rbac/write-only"],
