@@ -1,41 +1,36 @@
 //! A watch on one kind of object: decodes and hands over, nothing else.
 //!
 //! The API server cuts a watch whose reader falls behind, so nothing here waits for anything but
-//! the next line. A list is read page by page, a watch line by line; one object that cannot be
-//! decoded is counted and passed over. What is watched and what becomes of it is said by a
-//! [`Watched`]: [`Pods`], or the objects that JASM made (`pull::observe`).
+//! the next line. A watch begins with the list of what there is, in the same stream where the server
+//! can (KEP-3157), else page by page before it; one object that cannot be decoded is counted and
+//! passed over. What is watched and what becomes of it is said by a [`Watched`]: [`Pods`], or the
+//! objects that JASM made (`pull::observe`).
+//!
+//! `request` is what is asked, `lines` what a watch answers, `stream` and `pages` are the two ways to
+//! the list, `capability` remembers whether the first is open, `end` says why a way ended.
 
+use std::convert::Infallible;
 use std::fmt::Debug;
-use std::io;
 use std::time::Duration;
 
-use futures::{AsyncBufRead, AsyncBufReadExt};
 use kube::Client;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use crate::metrics::Metrics;
+use crate::pull::watch::capability::Capability;
+use crate::pull::watch::end::End;
 
+mod capability;
+mod end;
+mod lines;
+mod pages;
 mod pods;
+mod request;
+mod stream;
 
 pub use pods::Pods;
-
-/// The server ends a watch after this long; a random part keeps watches of replicas apart.
-const WATCH_SECONDS: u64 = 290;
-/// A bookmark comes about once a minute; silence for longer means that the connection is dead.
-const SILENCE: Duration = Duration::from_secs(150);
-/// One page is the largest piece of a list in memory: about 2 MB of JSON.
-const PAGE: u32 = 250;
-/// Longer than any pod that etcd takes.
-const LONGEST_LINE: usize = 16 << 20;
-/// Only the metadata of what is listed or watched.
-const METADATA_ONLY: [&str; 2] = [
-    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
-    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
-];
 
 /// An event and when it was received.
 pub type Received<E> = (E, Instant);
@@ -67,48 +62,6 @@ pub trait Watched: Debug {
     fn changed(&self, json: &str, gone: bool) -> Result<(Self::Event, String), serde_json::Error>;
 }
 
-/// Why a list or watch ended.
-#[derive(Debug)]
-enum End {
-    /// The version is too old: list again.
-    Expired,
-    /// The server ended it, as it does every few minutes or when a reader is slow.
-    Closed,
-    /// It failed.
-    Failed(String),
-}
-
-impl End {
-    fn of(error: &kube::Error, resource: &str) -> Self {
-        match error {
-            kube::Error::Api(status) if status.code == 410 => Self::Expired,
-            kube::Error::Api(status) if status.code == 403 => Self::Failed(format!(
-                "the API server refuses to list and watch {resource}: JASM's account needs list and watch on {resource}"
-            )),
-            kube::Error::Api(status) => Self::Failed(format!(
-                "the API server answers {} {}",
-                status.code, status.reason
-            )),
-            other => Self::Failed(format!(
-                "the API server cannot be reached: {}",
-                describe(other)
-            )),
-        }
-    }
-}
-
-/// The kind of a client error without what it quotes.
-fn describe(error: &kube::Error) -> &'static str {
-    match error {
-        kube::Error::HyperError(_) | kube::Error::Service(_) => "no connection",
-        kube::Error::Auth(_) => "no credentials",
-        kube::Error::SerdeError(_) | kube::Error::ReadEvents(_) => {
-            "the answer was cut or is no JSON"
-        }
-        _ => "the request failed",
-    }
-}
-
 /// The watch; ends only when nobody listens any more.
 #[derive(Debug)]
 pub struct Watch<W: Watched> {
@@ -117,39 +70,23 @@ pub struct Watch<W: Watched> {
     metrics: Metrics,
 }
 
-#[derive(Deserialize)]
-struct Page<'a> {
-    /// An empty list of metadata is null.
-    #[serde(borrow)]
-    items: Option<Vec<&'a RawValue>>,
-    metadata: PageMetadata,
+/// A list that is complete.
+struct List {
+    version: String,
+    /// How many it named, of interest or not.
+    objects: usize,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct PageMetadata {
-    resource_version: String,
-    #[serde(rename = "continue")]
-    more: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Line<'a> {
-    r#type: &'a str,
-    #[serde(borrow)]
-    object: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct Versioned {
-    metadata: PageMetadata,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Status {
-    code: u16,
-    reason: String,
+/// How far the watch has come.
+#[derive(Default)]
+struct Course {
+    /// What is known is as of this version; none if there is no list yet, or none that holds.
+    version: Option<String>,
+    capability: Capability,
+    /// Turns in a row that came to nothing.
+    failures: u32,
+    /// Since when changes are followed.
+    following: Option<Instant>,
 }
 
 impl<W: Watched> Watch<W> {
@@ -165,56 +102,108 @@ impl<W: Watched> Watch<W> {
 
     /// Lists, watches, and starts again for ever.
     pub async fn run(&self, client: &Client) {
-        let mut failures = 0;
-        let mut version: Option<String> = None;
+        let resource = self.watched.resource();
+        let mut course = Course::default();
         while !self.out.is_closed() {
-            let begun = Instant::now();
-            let end = match &mut version {
-                None => match self.list(client).await {
-                    Ok(listed) => {
-                        info!(
-                            resource = self.watched.resource(),
-                            resource_version = listed,
-                            "the list is complete"
-                        );
-                        version = Some(listed);
-                        self.metrics.watch_in_sync(self.watched.resource(), true);
-                        failures = 0;
-                        continue;
-                    }
-                    Err(end) => end,
-                },
-                Some(version) => self.watch(client, version).await,
-            };
-            let lasted = begun.elapsed() > Duration::from_secs(1);
+            let Err(end) = self.turn(client, &mut course).await;
+            let lasted = course
+                .following
+                .take()
+                .is_some_and(|since| since.elapsed() > Duration::from_secs(1));
             match end {
-                End::Closed if lasted => failures = 0,
-                End::Closed => failures += 1,
+                End::Closed if lasted => course.failures = 0,
+                End::Closed => course.failures += 1,
                 End::Expired => {
+                    info!(resource, "the watch is too far behind: listing again");
+                    course.version = None;
+                    course.failures += 1;
+                }
+                End::CannotStream => {
                     info!(
-                        resource = self.watched.resource(),
-                        "the watch is too far behind: listing again"
+                        resource,
+                        "the API server streams no lists: listing by pages"
                     );
-                    version = None;
-                    failures += 1;
+                    continue;
                 }
                 End::Failed(why) => {
-                    failures = if lasted { 1 } else { failures + 1 };
+                    course.failures = if lasted { 1 } else { course.failures + 1 };
                     // A first failure is a restart of the API server or a cut connection; more are news.
-                    if failures > 1 {
-                        warn!(failures, "{why}");
-                        self.metrics.watch_in_sync(self.watched.resource(), false);
+                    if course.failures > 1 {
+                        warn!(failures = course.failures, "{why}");
+                        self.metrics.watch_in_sync(resource, false);
                     }
                 }
             }
-            self.metrics.watch_restarted(self.watched.resource());
-            tokio::time::sleep(pause(failures)).await;
+            self.metrics.watch_restarted(resource);
+            tokio::time::sleep(pause(course.failures)).await;
         }
+    }
+
+    /// Makes the list if there is none, and watches until that ends.
+    async fn turn(&self, client: &Client, course: &mut Course) -> Result<Infallible, End> {
+        let begun = Instant::now();
+        let streams = course.capability.is_to_be_tried(begun);
+        let mut lines = match course.version.clone() {
+            None if streams => {
+                let (lines, list) = self.stream(client, &mut course.capability).await?;
+                self.complete(list, course, "streamed", begun);
+                lines
+            }
+            None => {
+                let list = self.pages(client).await?;
+                let version = list.version.clone();
+                self.complete(list, course, "paged", begun);
+                self.resume(client, &version).await?
+            }
+            Some(version) => self.resume(client, &version).await?,
+        };
+        self.metrics.watch_in_sync(self.watched.resource(), true);
+        course.following = Some(Instant::now());
+        self.follow(&mut lines, &mut course.version).await
+    }
+
+    fn complete(&self, list: List, course: &mut Course, how: &'static str, begun: Instant) {
+        let resource = self.watched.resource();
+        info!(
+            resource,
+            resource_version = list.version,
+            how,
+            objects = list.objects,
+            milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "the list is complete"
+        );
+        course.version = Some(list.version);
+        course.failures = 0;
+        self.metrics.watch_in_sync(resource, true);
     }
 
     fn hand_over(&self, event: W::Event, received: Instant) {
         // Nobody listens after shutdown; the loop ends then.
         let _ = self.out.send((event, received));
+    }
+
+    /// Hands over an object of a list.
+    fn listed(&self, json: &str, received: Instant) {
+        match self.watched.listed(json) {
+            Ok(Some(event)) => self.hand_over(event, received),
+            Ok(None) => {}
+            Err(error) => self.passed_over(&error),
+        }
+    }
+
+    /// Hands over a change; the version to which the watch has come by it.
+    fn changed(&self, json: &str, gone: bool, received: Instant) -> Option<String> {
+        match self.watched.changed(json, gone) {
+            Ok((event, version)) => {
+                self.metrics.watch_event(self.watched.resource());
+                self.hand_over(event, received);
+                Some(version)
+            }
+            Err(error) => {
+                self.passed_over(&error);
+                None
+            }
+        }
     }
 
     fn passed_over(&self, error: &serde_json::Error) {
@@ -225,152 +214,6 @@ impl<W: Watched> Watch<W> {
             column = error.column(),
             "an object could not be decoded and is passed over"
         );
-    }
-
-    fn get(&self, parameters: &str) -> Result<http::Request<Vec<u8>>, End> {
-        let mut request = http::Request::get(format!("{}{parameters}", self.watched.path()));
-        if self.watched.metadata_only() {
-            let watch = usize::from(parameters.contains("watch=true"));
-            request = request.header(http::header::ACCEPT, METADATA_ONLY[watch]);
-        }
-        request.body(Vec::new()).map_err(|_| {
-            End::Failed(format!(
-                "the request for {} is malformed",
-                self.watched.resource()
-            ))
-        })
-    }
-
-    async fn list(&self, client: &Client) -> Result<String, End> {
-        self.hand_over(self.watched.listing(), Instant::now());
-        let mut more = String::new();
-        loop {
-            let request = self.get(&format!("&limit={PAGE}{more}"))?;
-            let text = timeout(Duration::from_secs(60), client.request_text(request))
-                .await
-                .map_err(|_| {
-                    End::Failed(format!(
-                        "the API server did not list {} within 60 s",
-                        self.watched.resource()
-                    ))
-                })?
-                .map_err(|error| End::of(&error, self.watched.resource()))?;
-            let received = Instant::now();
-            let page: Page<'_> = serde_json::from_str(&text).map_err(|_| {
-                End::Failed(format!(
-                    "the list of {} is no JSON",
-                    self.watched.resource()
-                ))
-            })?;
-            for item in page.items.into_iter().flatten() {
-                match self.watched.listed(item.get()) {
-                    Ok(Some(event)) => self.hand_over(event, received),
-                    Ok(None) => {}
-                    Err(error) => self.passed_over(&error),
-                }
-            }
-            match page.metadata.more.filter(|token| !token.is_empty()) {
-                Some(token) => more = format!("&continue={}", percent(&token)),
-                None => {
-                    let version = page.metadata.resource_version;
-                    self.hand_over(self.watched.in_sync(&version), received);
-                    return Ok(version);
-                }
-            }
-        }
-    }
-
-    async fn watch(&self, client: &Client, version: &mut String) -> End {
-        let parameters = format!(
-            "&watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={version}"
-        );
-        let request = match self.get(&parameters) {
-            Ok(request) => request,
-            Err(end) => return end,
-        };
-        let stream = match timeout(Duration::from_secs(30), client.request_stream(request)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return End::of(&error, self.watched.resource()),
-            Err(_) => {
-                return End::Failed(
-                    "the API server did not begin the watch within 30 s".to_owned(),
-                );
-            }
-        };
-        self.metrics.watch_in_sync(self.watched.resource(), true);
-        let mut stream = std::pin::pin!(stream);
-        let mut line = Vec::with_capacity(16 << 10);
-        loop {
-            line.clear();
-            match timeout(SILENCE, read_line(&mut stream, &mut line)).await {
-                Ok(Ok(0)) => return End::Closed,
-                Ok(Ok(_)) => {}
-                Ok(Err(_)) => return End::Closed,
-                Err(_) => {
-                    return End::Failed(format!(
-                        "the watch on {} fell silent",
-                        self.watched.resource()
-                    ));
-                }
-            }
-            let received = Instant::now();
-            let Ok(parsed) = serde_json::from_slice::<Line<'_>>(&line) else {
-                // A line that was cut in the middle; what it said comes again after the last version.
-                return End::Closed;
-            };
-            match parsed.r#type {
-                "BOOKMARK" => {
-                    if let Ok(bookmark) = serde_json::from_str::<Versioned>(parsed.object.get()) {
-                        *version = bookmark.metadata.resource_version;
-                    }
-                }
-                "ERROR" => {
-                    let status: Status =
-                        serde_json::from_str(parsed.object.get()).unwrap_or_default();
-                    return match status.code {
-                        410 => End::Expired,
-                        code => End::Failed(format!(
-                            "the watch on {} ended with {code} {}",
-                            self.watched.resource(),
-                            status.reason
-                        )),
-                    };
-                }
-                kind => match self.watched.changed(parsed.object.get(), kind == "DELETED") {
-                    Ok((event, seen)) => {
-                        *version = seen;
-                        self.metrics.watch_event(self.watched.resource());
-                        self.hand_over(event, received);
-                    }
-                    Err(error) => self.passed_over(&error),
-                },
-            }
-        }
-    }
-}
-
-/// Reads up to a line break; a line beyond any pod's size is an error rather than memory.
-async fn read_line<R: AsyncBufRead + Unpin>(
-    reader: &mut R,
-    line: &mut Vec<u8>,
-) -> io::Result<usize> {
-    loop {
-        let available = reader.fill_buf().await?;
-        if available.is_empty() {
-            return Ok(line.len());
-        }
-        let (taken, done) = match available.iter().position(|byte| *byte == b'\n') {
-            Some(at) => (at + 1, true),
-            None => (available.len(), false),
-        };
-        line.extend_from_slice(&available[..taken]);
-        reader.consume_unpin(taken);
-        if done {
-            return Ok(line.len());
-        }
-        if line.len() > LONGEST_LINE {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
     }
 }
 
@@ -383,31 +226,4 @@ fn pause(failures: u32) -> Duration {
         more => Duration::from_secs(1 << (more - 2).min(5)).min(Duration::from_secs(30)),
     };
     base.mul_f64(1.0 + fastrand::f64() / 4.0)
-}
-
-fn percent(token: &str) -> String {
-    token
-        .bytes()
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// As the API server answers where no object carries the label.
-    #[test]
-    fn a_list_of_no_metadata_is_a_list() {
-        let text = r#"{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"386"},"items":null}"#;
-        let page: Page<'_> = serde_json::from_str(text).unwrap();
-        assert!(page.items.is_none());
-        assert_eq!(page.metadata.resource_version, "386");
-    }
 }

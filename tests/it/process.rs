@@ -167,7 +167,7 @@ async fn sigterm_finishes_what_is_under_way_and_exits_with_zero() {
 async fn it_is_ready_only_when_the_watch_is_in_sync() {
     let world = World::new("ready").await;
     world
-        .set_rules(|rules| rules[0]["verbs"] = serde_json::json!(["watch"]))
+        .set_rules(|rules| rules[0]["verbs"] = serde_json::json!(["get"]))
         .await;
     let jasm: Controller = world.jasm_with(&[]).await;
     eventually("it says what is missing", || async {

@@ -7,6 +7,7 @@ pub(crate) mod controller;
 pub(crate) mod fake_aws;
 pub(crate) mod manifests;
 pub(crate) mod moto;
+pub(crate) mod older;
 pub(crate) mod pods;
 pub(crate) mod proxy;
 pub(crate) mod recorder;

@@ -12,6 +12,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use crate::support::eventually;
+use crate::support::older;
 use crate::support::pods::template;
 use crate::support::tier::{Parts, Tier};
 use crate::support::world::{Request, World};
@@ -49,6 +50,7 @@ async fn life(tier: &Tier, args: &[&str]) -> Vec<Request> {
     world.running("shop", 2).await;
     world.expect("db", &[("user", "app"), ("more", "x")]).await;
     assert_eq!(jasm.terminate().await, 0);
+    list_by_pages(world, args).await;
     // The API server notes a watch when it has ended.
     let is_watch = |right: &&(String, String)| right.1 == "watch";
     eventually("the watches are noted", || async {
@@ -58,6 +60,21 @@ async fn life(tier: &Tier, args: &[&str]) -> Vec<Request> {
     })
     .await;
     world.requests()
+}
+
+/// What the right to list is for: an API server that streams no lists.
+async fn list_by_pages(world: &World, args: &[&str]) {
+    let version = world.admin.apiserver_version().await.unwrap();
+    // The feature gate WatchList is on from 1.34 on.
+    if version.minor.parse::<u32>().unwrap() >= 34 {
+        let is_list = |right: &(String, String)| right.1 == "list";
+        assert_eq!(used(&world.requests()).into_iter().find(is_list), None);
+    }
+    world.write_kubeconfig(Some(older::start().await)).await;
+    let jasm = world.jasm_with(args).await;
+    jasm.ready().await;
+    assert_eq!(jasm.terminate().await, 0);
+    world.write_kubeconfig(None).await;
 }
 
 fn used(requests: &[Request]) -> BTreeSet<(String, String)> {
