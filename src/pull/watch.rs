@@ -119,6 +119,7 @@ impl<W: Watched> Watch<W> {
                     course.failures += 1;
                 }
                 End::CannotStream => {
+                    course.capability.refused(Instant::now());
                     info!(
                         resource,
                         "the API server streams no lists: listing by pages"

@@ -26,25 +26,15 @@ impl<W: Watched> Watch<W> {
         client: &Client,
         capability: &mut Capability,
     ) -> Result<(Lines, List), End> {
-        let opened = match request::stream(&self.watched) {
-            Ok(request) => self.open(client, request).await,
-            Err(end) => Err(end),
-        };
-        let mut lines = opened.inspect_err(|end| {
-            if matches!(end, End::CannotStream) {
-                capability.refused(Instant::now());
-            }
-        })?;
+        let request = request::stream(&self.watched)?;
+        let mut lines = self.open(client, request).await?;
         match self.initial(&mut lines).await {
             Ok(list) => {
                 capability.served();
                 Ok((lines, list))
             }
             Err(end) => {
-                match end {
-                    End::CannotStream => capability.refused(Instant::now()),
-                    _ => capability.broke(Instant::now()),
-                }
+                capability.broke(Instant::now());
                 Err(end)
             }
         }
