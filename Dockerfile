@@ -8,7 +8,8 @@
 # Time zone data is left out: JASM knows no local time, all it writes is in UTC.
 
 # To pin the base beyond its tag, write RUST_IMAGE=rust:…@sha256:…
-ARG RUST_IMAGE=rust:1.95.0-slim-bookworm
+# The slim one has no make, which jemalloc is built with.
+ARG RUST_IMAGE=rust:1.95.0-bookworm
 
 FROM scratch AS base
 COPY image/passwd image/group /etc/
@@ -39,7 +40,9 @@ WORKDIR /src
 COPY . .
 # Static, with the C library too, so that nothing else is needed; its name service is inside since glibc 2.34.
 # The target is named so that build scripts and macros, which cannot be static, are left alone.
+# Kernels for arm64 have pages of 4, 16 or 64 KiB: jemalloc runs on no larger ones than it was built for.
 RUN target="$(rustc --print host-tuple)" \
+    && case "$target" in aarch64-*) export JEMALLOC_SYS_WITH_LG_PAGE=16 ;; esac \
     && RUSTFLAGS="-C target-feature=+crt-static" cargo auditable build --release --locked --target "$target" --bin jasm \
     && mv "target/$target/release/jasm" /jasm
 

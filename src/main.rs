@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use jasm::args::Run;
 use jasm::cli;
 
+/// After a burst glibc's keeps most of what the burst needed; settings in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // Two TLS users in one process must not each choose a provider of their own.
     if rustls::crypto::aws_lc_rs::default_provider()
