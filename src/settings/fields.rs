@@ -125,7 +125,7 @@ pub const CONFIG: [Field; 7] = [
         Shape::Address,
         "Where /livez, /readyz and /metrics are served, as ADDRESS:PORT. Taken at start only.",
     )
-    .default(super::LISTEN),
+    .default(super::read::LISTEN),
     field("logLevel", Shape::Level, "Level of JASM's own log. Taken while it runs.").default("info"),
     field("logFormat", Shape::Format, "Format of the log. Taken at start only.").default("json"),
     field(

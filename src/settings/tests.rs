@@ -1,6 +1,11 @@
 use proptest::prelude::*;
 
+use jasm_providers::{Kind, Scope};
+
+use super::stores::check_endpoint;
 use super::*;
+use crate::policy::Rule;
+use crate::yaml::Problem;
 
 /// The sample of DESIGN section 3.
 const SAMPLE: &str = r#"stores:

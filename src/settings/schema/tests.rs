@@ -2,8 +2,10 @@ use std::collections::BTreeSet;
 
 use boon::{Compiler, SchemaIndex, Schemas};
 
+use super::super::read::FIELDS;
+use super::super::stores::{RULE_FIELDS, STORE_FIELDS};
 use super::super::tests::{GOOD, bad};
-use super::super::{FIELDS, Overrides, RULE_FIELDS, STORE_FIELDS, Settings};
+use super::super::{Overrides, Settings};
 use super::*;
 use crate::yaml::{self, Node};
 

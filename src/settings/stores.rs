@@ -1,0 +1,201 @@
+//! The list `stores`, with every rule that a store has to keep.
+
+use std::path::PathBuf;
+
+use jasm_providers::{Kind, Scope};
+
+use super::read::patterns;
+use super::{AwsEndpoint, Backend, Store, fields};
+use crate::policy::{self, Rule};
+use crate::yaml::{self, Fields, Node, Problem};
+
+pub(super) const STORE_FIELDS: [&str; 10] = fields::names(&fields::STORE);
+pub(super) const RULE_FIELDS: [&str; 2] = fields::names(&fields::RULE);
+/// Kinds that the design names and a later version builds.
+const PLANNED: [&str; 5] = [
+    "gcp-secretmanager",
+    "gcp-parametermanager",
+    "azure-keyvault",
+    "azure-appconfiguration",
+    "vault",
+];
+
+/// All of them; no two have one name.
+pub(super) fn stores(node: &Node) -> Result<Vec<Store>, Problem> {
+    let mut stores: Vec<Store> = Vec::new();
+    for node in node.list("stores")? {
+        let store = store(node)?;
+        if stores.iter().any(|other| other.name == store.name) {
+            return Err(node.problem(format!("two stores are named \"{}\"", store.name)));
+        }
+        stores.push(store);
+    }
+    Ok(stores)
+}
+
+fn store(node: &Node) -> Result<Store, Problem> {
+    let fields = Fields::of(node, "a store", &STORE_FIELDS)?;
+    let name_node = fields.required("name")?;
+    let name = name_node.text("name")?;
+    if name.len() > 63
+        || !name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+    {
+        return Err(
+            name_node.problem("name must be up to 63 letters, digits, \"-\", \"_\" and \".\"")
+        );
+    }
+    let kind_node = fields.required("kind")?;
+    let word = kind_node.text("kind")?;
+    let kind: Kind = word.parse().map_err(|_| {
+        if PLANNED.contains(&word) {
+            return kind_node.problem(format!(
+                "the kind \"{word}\" is not built yet; built are {}",
+                kinds().join(", ")
+            ));
+        }
+        kind_node.problem(yaml::unknown("kind", word, &kinds()))
+    })?;
+    identity(&fields, kind)?;
+    only(&fields, kind)?;
+    let backend = match kind {
+        Kind::File => Backend::File {
+            root: fields.required("root")?.text("root")?.into(),
+        },
+        Kind::AwsSecretsManager => Backend::AwsSecretsManager(aws(&fields)?),
+        Kind::AwsParameterStore => Backend::AwsParameterStore(aws(&fields)?),
+    };
+    let account = fields.text("account")?.map(str::to_owned);
+    if let Some(account) = &account
+        && (account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        let node = fields.required("account")?;
+        return Err(node.problem("account must be twelve digits"));
+    }
+    let allow = match fields.get("allow") {
+        None => Vec::new(),
+        Some(node) => node
+            .list("allow")?
+            .iter()
+            .map(rule)
+            .collect::<Result<_, _>>()?,
+    };
+    if kind == Kind::File
+        && let Some(pattern) = allow
+            .iter()
+            .flat_map(|rule| &rule.paths)
+            .find(|path| path.starts_with('/'))
+    {
+        let message = format!(
+            "\"{pattern}\" matches nothing: paths of a store of kind file do not begin with \"/\""
+        );
+        return Err(fields.required("allow")?.problem(message));
+    }
+    Ok(Store {
+        name: name.to_owned(),
+        backend,
+        scope: Scope {
+            region: fields.text("region")?.map(str::to_owned),
+            account,
+        },
+        configs: fields.flag("configs")?,
+        allow,
+    })
+}
+
+fn kinds() -> Vec<&'static str> {
+    Kind::ALL.iter().map(|kind| kind.as_str()).collect()
+}
+
+fn identity(fields: &Fields<'_>, kind: Kind) -> Result<(), Problem> {
+    let Some(node) = fields.get("identity") else {
+        return if kind == Kind::File {
+            Ok(())
+        } else {
+            fields.required("identity").map(|_| ())
+        };
+    };
+    match node.text("identity")? {
+        "controller" => Ok(()),
+        "workload" => Err(node.problem(
+            "identity \"workload\" is not built yet: write \"controller\" and say in \"allow\" who may read what",
+        )),
+        other => Err(node.problem(yaml::unknown("identity", other, &["controller", "workload"]))),
+    }
+}
+
+/// Refuses what stores of other kinds have.
+fn only(fields: &Fields<'_>, kind: Kind) -> Result<(), Problem> {
+    for field in fields::STORE.iter().filter(|field| !field.fits(kind)) {
+        if let Some(node) = fields.get(field.name) {
+            return Err(node.problem(format!(
+                "a store of kind {} has no \"{}\"; remove it",
+                kind.as_str(),
+                field.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn aws(fields: &Fields<'_>) -> Result<AwsEndpoint, Problem> {
+    let region_node = fields.required("region")?;
+    let region = region_node.text("region")?;
+    if !region
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    {
+        return Err(
+            region_node.problem("region must be the name of an AWS region, for example eu-west-1")
+        );
+    }
+    let endpoint = fields.text("endpoint")?;
+    if let Some(endpoint) = endpoint {
+        let node = fields.required("endpoint")?;
+        check_endpoint(endpoint).map_err(|message| node.problem(message))?;
+    }
+    Ok(AwsEndpoint {
+        region: region.to_owned(),
+        endpoint: endpoint.map(str::to_owned),
+        ca_file: fields.text("caFile")?.map(PathBuf::from),
+    })
+}
+
+/// `https` anywhere; `http` only to this machine, where no wire can be listened to.
+pub(super) fn check_endpoint(endpoint: &str) -> Result<(), &'static str> {
+    let uri: http::Uri = endpoint.parse().map_err(|_| "endpoint must be a URL")?;
+    let host = uri.host().unwrap_or_default();
+    let local = host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    match uri.scheme_str() {
+        _ if host.is_empty() => Err("endpoint must be a URL with a host"),
+        _ if uri
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@')) =>
+        {
+            Err("endpoint must not carry credentials")
+        }
+        Some("https") => Ok(()),
+        Some("http") if local => Ok(()),
+        Some("http") => {
+            Err("endpoint must be https: secrets would cross the network in clear text")
+        }
+        _ => Err("endpoint must begin with https://"),
+    }
+}
+
+fn rule(node: &Node) -> Result<Rule, Problem> {
+    let fields = Fields::of(node, "a rule of allow", &RULE_FIELDS)?;
+    Ok(Rule {
+        namespaces: patterns(fields.required("namespaces")?, "namespaces", |_| Ok(()))?,
+        paths: patterns(
+            fields.required("paths")?,
+            "paths",
+            policy::check_path_pattern,
+        )?,
+    })
+}
