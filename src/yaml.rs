@@ -8,6 +8,10 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
 use crate::diagnostic::{Place, visible};
 
+pub mod quoted;
+
+use quoted::Cursor;
+
 /// Deeper nesting than this is no configuration that a person wrote.
 const MAX_DEPTH: usize = 32;
 
@@ -280,6 +284,7 @@ pub fn clip(word: &str) -> String {
 pub fn parse(text: &str) -> Result<Node, Problem> {
     let mut events = Events {
         parser: Parser::new_from_str(text),
+        cursor: Cursor::new(text),
     };
     let (mut event, mut span) = events.next()?;
     while matches!(event, Event::StreamStart) {
@@ -319,6 +324,7 @@ fn at(mark: Marker, message: impl Into<String>) -> Problem {
 
 struct Events<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
+    cursor: Cursor<'a>,
 }
 
 impl<'a> Events<'a> {
@@ -342,6 +348,10 @@ impl<'a> Events<'a> {
         }
         let (line, column) = (span.start.line().max(1), span.start.col() + 1);
         let length = match &event {
+            Event::Scalar(_, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted, ..) => {
+                let rest = self.cursor.from(span.start.index());
+                rest.and_then(quoted::length).unwrap_or(1)
+            }
             Event::Scalar(..) if span.end.line() == span.start.line() => span.len().max(1),
             _ => 1,
         };
@@ -469,6 +479,21 @@ mod tests {
             ),
             (3, 5)
         );
+    }
+
+    #[test]
+    fn a_scalar_ends_before_the_comment_behind_it() {
+        let text = "ä: \"x y\"   # a \"comment\"\r\n'b': 'it''s' # c\r\nc: plain # d\n\"d\": \"e\" \nf: ['g' , h]\n";
+        let node = parse(text).unwrap();
+        let lengths: Vec<_> = node
+            .map("it")
+            .unwrap()
+            .iter()
+            .map(|(key, value)| (key.length, value.length))
+            .collect();
+        assert_eq!(lengths, [(1, 5), (3, 7), (1, 5), (3, 3), (1, 1)]);
+        let list = node.map("it").unwrap()[4].1.list("f").unwrap();
+        assert_eq!((list[0].length, list[1].length), (3, 1));
     }
 
     #[test]

@@ -166,6 +166,26 @@ fn an_annotation_on_the_workload_itself_is_told() {
 }
 
 #[test]
+fn a_quoted_value_is_underlined_up_to_its_end() {
+    for (value, length) in [("'no\"such'   # x", 9), ("\"no such\" # a \"b\"", 9)] {
+        let text = deployment(
+            &format!(
+                "        jasm.codnod.io/secret-sync: |\n          provider: aws\n          path: {value}\n          secretName: s\n"
+            ),
+            &takes("{secretRef: {name: s}}"),
+        );
+        let config = "stores: [{name: aws-secretsmanager, kind: aws-secretsmanager, region: r, identity: controller, \
+                      allow: [{namespaces: ['*'], paths: ['/**']}]}]";
+        let found = told(&text, Some(config), Some("n"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with(&format!("error store/invalid-path 9:17+{length} ")),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
 fn an_annotation_larger_than_the_api_server_takes_is_not_read() {
     let text = deployment(
         &format!(

@@ -8,6 +8,7 @@ use saphyr_parser::ScalarStyle;
 use super::positions::Locator;
 use super::tree::Node;
 use crate::diagnostic::{Diagnostic, Place, Rule, Source};
+use crate::yaml::quoted;
 
 /// A text with its place.
 #[derive(Clone)]
@@ -122,29 +123,8 @@ fn written(source: &Source, line: usize, column: usize, text: &str, style: Scala
                 .take_while(|(written, read)| written == read)
                 .count()
         }
-        ScalarStyle::SingleQuoted => {
-            let mut quotes = 0;
-            let mut chars = rest().peekable();
-            let mut length = 0;
-            while let Some(c) = chars.next() {
-                length += 1;
-                if c == '\'' {
-                    quotes += 1;
-                    if quotes % 2 == 0 && chars.peek() != Some(&'\'') {
-                        break;
-                    }
-                }
-            }
-            length
-        }
-        ScalarStyle::DoubleQuoted => {
-            let mut escaped = false;
-            let end = rest().skip(1).position(|c| {
-                let end = c == '"' && !escaped;
-                escaped = c == '\\' && !escaped;
-                end
-            });
-            end.map_or_else(|| rest().count(), |end| end + 2)
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+            quoted::length(source.rest(line, column)).unwrap_or(1)
         }
         ScalarStyle::Literal | ScalarStyle::Folded => {
             let line: String = rest().collect();
