@@ -2,7 +2,8 @@
 //!
 //! [`annotations`] has the annotations parsed as the controller does; [`made`] is what they make;
 //! [`consumers`] holds that against what the containers take; [`objects`] looks at objects that
-//! several ask for; [`stores`] asks the operator's config.
+//! several ask for; [`stores`] asks the operator's config. [`misplaced`] tells of annotations that no
+//! pod has.
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifests::Manifests;
@@ -11,11 +12,14 @@ use crate::settings::Settings;
 mod annotations;
 mod consumers;
 mod made;
+mod misplaced;
 mod objects;
 pub mod rules;
 mod stores;
 
 use made::Made;
+
+pub use misplaced::misplaced;
 
 /// What else is known, besides the manifests.
 #[derive(Debug, Default)]
@@ -30,6 +34,7 @@ pub struct Surroundings<'a> {
 #[must_use]
 pub fn check(manifests: &Manifests, around: &Surroundings<'_>) -> Vec<Diagnostic> {
     let mut found = manifests.diagnostics.clone();
+    found.extend(manifests.misplaced.iter().map(misplaced));
     let made: Vec<Made<'_>> = manifests
         .workloads
         .iter()

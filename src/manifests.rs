@@ -13,13 +13,14 @@ mod documents;
 mod objects;
 mod pods;
 mod positions;
+mod templates;
 mod text;
 mod tree;
 mod workload;
 
 pub use positions::Locator;
 pub use text::Text;
-pub use workload::{Annotation, Consumer, Defined, Via, Workload};
+pub use workload::{Annotation, Consumer, Defined, Misplaced, Via, Workload};
 
 /// Files above this are refused: a whole platform's rendered manifests are some MiB.
 pub const MAX_BYTES: usize = 32 << 20;
@@ -63,6 +64,8 @@ pub const RENDER_FIRST: &str = "render it first (helm template, kustomize build)
 pub struct Manifests {
     /// Whatever makes pods, in the order read.
     pub workloads: Vec<Workload>,
+    /// Annotations of ours that no pod has.
+    pub misplaced: Vec<Misplaced>,
     /// Secrets and ConfigMaps that the manifests themselves make.
     pub defined: Vec<Defined>,
     /// What could not be read.

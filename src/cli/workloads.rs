@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio::time::Instant;
 
-use crate::diagnostic::{Diagnostic, Place, Rule};
+use crate::diagnostic::{Diagnostic, Place, Rule, Severity};
+use crate::lint;
 use crate::manifests::{self, Annotation, Consumer, Text, Workload};
 use crate::pull::annotation::{self, PREFIX, Spot};
 use crate::pull::index::{Event, Index, Key};
@@ -24,11 +25,6 @@ const NOT_UNDERSTOOD: Rule = Rule {
     id: "annotation/invalid",
     about: "An annotation cannot be understood; what it asks for is not made.",
 };
-const MISPLACED: Rule = Rule {
-    id: "annotation/misplaced",
-    about: "An annotation is on the workload's own metadata, where no pod has it.",
-};
-
 /// Which manifests are meant.
 #[derive(Debug, Args)]
 pub(super) struct Manifests {
@@ -89,6 +85,14 @@ impl Asked {
             workloads: found.workloads.len(),
             ..Self::default()
         };
+        // What is on no pod asks for nothing, and what pods ask is told all the same.
+        asked
+            .diagnostics
+            .extend(found.misplaced.iter().map(|stray| {
+                let told = lint::misplaced(stray);
+                let severity = told.severity.max(Severity::Warning);
+                Diagnostic { severity, ..told }
+            }));
         for workload in found.workloads {
             asked.take(workload, namespace);
         }
@@ -96,16 +100,6 @@ impl Asked {
     }
 
     fn take(&mut self, workload: Workload, namespace: Option<&str>) {
-        for annotation in ours(&workload.own_annotations) {
-            let message = format!(
-                "{} is on the {}'s own metadata, where no pod has it",
-                annotation.name.as_str(),
-                workload.kind.as_str()
-            );
-            let help = "write it below spec.template.metadata.annotations";
-            let warning = annotation.name.warning(&MISPLACED, message).help(help);
-            self.diagnostics.push(warning);
-        }
         if ours(&workload.annotations).next().is_none() {
             return;
         }

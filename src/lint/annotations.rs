@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Surroundings;
 use super::made::{Asked, Made, Object};
-use super::rules::{
-    INVALID_ANNOTATION, LARGE_ANNOTATION, MISPLACED_ANNOTATION, UNKNOWN_ANNOTATION, UNKNOWN_FIELD,
-};
+use super::rules::{INVALID_ANNOTATION, LARGE_ANNOTATION, UNKNOWN_ANNOTATION, UNKNOWN_FIELD};
 use crate::diagnostic::{Diagnostic, Place, Rule};
 use crate::manifests::{Annotation, Locator, NOT_RENDERED, RENDER_FIRST, Workload};
 use crate::pull::annotation::{self, NAME_LABELS, PREFIX, Problem, Spot};
@@ -22,9 +20,6 @@ pub(super) fn read<'a>(
     found: &mut Vec<Diagnostic>,
 ) -> Made<'a> {
     let ours = |annotation: &&Annotation| annotation.name.as_str().starts_with(PREFIX);
-    for annotation in workload.own_annotations.iter().filter(ours) {
-        found.push(misplaced(workload, annotation));
-    }
     let before = found.len();
     let mut texts: HashMap<&str, &Annotation> = HashMap::new();
     for annotation in workload.annotations.iter().filter(ours) {
@@ -93,22 +88,6 @@ pub(super) fn read<'a>(
         objects,
         sound: found.len() == before,
     }
-}
-
-fn misplaced(workload: &Workload, annotation: &Annotation) -> Diagnostic {
-    let kind = workload.kind.as_str();
-    let template = match kind {
-        "CronJob" => "spec.jobTemplate.spec.template.metadata.annotations",
-        "PodTemplate" => "template.metadata.annotations",
-        _ => "spec.template.metadata.annotations",
-    };
-    annotation
-        .name
-        .error(
-            &MISPLACED_ANNOTATION,
-            format!("JASM reads the annotations of pods, and this one is on the {kind} itself"),
-        )
-        .help(format!("move it to {template}"))
 }
 
 fn told(problem: &Problem, annotation: &Annotation, locator: &Locator) -> Diagnostic {

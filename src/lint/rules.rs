@@ -15,6 +15,7 @@ rules! {
     UNKNOWN_FIELD = "annotation/unknown-field": "An annotation has a field that does not exist.";
     INVALID_ANNOTATION = "annotation/invalid": "An annotation cannot be understood.";
     MISPLACED_ANNOTATION = "annotation/misplaced": "An annotation is on the workload instead of its pod template.";
+    NOT_ON_A_POD = "annotation/not-on-a-pod": "An annotation is on something that is no pod and, as far as lint knows, makes none.";
     LARGE_ANNOTATION = "annotation/too-large": "An annotation is larger than the API server takes.";
     UNKNOWN_OBJECT = "consumer/unknown-object": "A container takes an object whose name is almost that of one that an annotation makes.";
     WRONG_KIND = "consumer/wrong-kind": "A container takes a Secret where an annotation makes a ConfigMap of that name, or the reverse.";

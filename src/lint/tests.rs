@@ -165,6 +165,115 @@ fn an_annotation_on_the_workload_itself_is_told() {
     );
 }
 
+/// A kind of which nobody here knows anything, with these fields below `spec`.
+fn unknown(own: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: x.example/v1\nkind: Fleet\nmetadata: {{name: shop{own}}}\nspec: {{{spec}}}\n"
+    )
+}
+
+const OWN: &str = ", annotations: {jasm.codnod.io/secret.s: 'aws:/a'}";
+/// A pod's metadata with a mistake in it.
+const MISSPELT: &str = "metadata: {annotations: {jasm.codnod.io/secret-snc: x}}";
+
+#[test]
+fn a_pod_template_of_an_unknown_kind_is_checked_wherever_it_is() {
+    let containers = "spec: {containers: [{name: c}]}";
+    for spec in [
+        format!("template: {{{MISSPELT}, {containers}}}"),
+        // A patch, without containers or without a spec.
+        format!("template: {{{MISSPELT}, spec: {{volumes: []}}}}"),
+        format!("template: {{{MISSPELT}}}"),
+        format!("workers: {{a: {{template: {{{MISSPELT}, {containers}}}}}}}"),
+        format!("tasks: [{{template: {{{MISSPELT}, {containers}}}}}]"),
+    ] {
+        let column = "spec: {".len() + spec.find("jasm.").unwrap() + 1;
+        let expected = format!(
+            "error annotation/unknown 4:{column}+25 unknown annotation: \"secret-snc\" = did you mean \"secret-sync\"?"
+        );
+        assert_eq!(lint(&unknown("", &spec)), [expected], "{spec}");
+    }
+    // What its containers take is held against what it makes.
+    let pod = "metadata: {annotations: {jasm.codnod.io/secret.shop-db: 'aws:/a'}}, \
+               spec: {containers: [{name: c, envFrom: [{secretRef: {name: shop-bd}}]}]}";
+    let found = lint(&unknown("", &format!("template: {{{pod}}}")));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("error consumer/unknown-object"),
+        "{found:?}"
+    );
+    // A Job of others has several templates.
+    let job = unknown(
+        "",
+        &format!("tasks: [{{template: {{{MISSPELT}, {containers}}}}}]"),
+    );
+    assert_eq!(lint(&job.replace("Fleet", "Job")).len(), 1);
+}
+
+#[test]
+fn an_annotation_on_an_unknown_kind_itself_is_told_as_far_as_it_can_be() {
+    let said = "JASM reads the annotations of pods, and this one is on the Fleet itself";
+    let containers = "spec: {containers: [{name: c}]}";
+    assert_eq!(
+        lint(&unknown(
+            OWN,
+            &format!("template: {{{containers}}}, rest: [{{pod: {{{containers}}}}}]")
+        )),
+        [format!(
+            "warning annotation/misplaced 3:38+23 {said} = move it to spec.template.metadata.annotations or \
+             spec.rest[0].pod.metadata.annotations"
+        )]
+    );
+    assert_eq!(
+        lint(&unknown(OWN, "replicas: 3")),
+        [format!(
+            "note annotation/not-on-a-pod 3:38+23 {said} = put it on the template of the pods; here it does nothing, \
+             unless what serves the Fleet hands it on to pods"
+        )]
+    );
+    // A template of something else, and a part that only its controller understands.
+    for spec in [
+        format!("template: {{{MISSPELT}, spec: {{project: x}}}}"),
+        "podMetadata: {annotations: {jasm.codnod.io/secret-snc: x}}".to_owned(),
+    ] {
+        let found = lint(&unknown("", &spec));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("note annotation/not-on-a-pod 4:")
+                && found[0].contains("in a part of the Fleet that is no pod template"),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn what_has_no_annotation_of_ours_or_is_ours_is_silent() {
+    for own in ["", ", annotations: {other: x}"] {
+        for spec in [
+            "replicas: 3",
+            "template: {metadata: {annotations: {other: x}}}",
+            "template: {spec: {containers: [{name: c, envFrom: [{secretRef: {name: there}}]}]}}",
+        ] {
+            assert_eq!(lint(&unknown(own, spec)), [""; 0], "{own} {spec}");
+        }
+    }
+    let made = "kind: Secret\nmetadata: {name: s, labels: {app.kubernetes.io/managed-by: jasm}, \
+                annotations: {jasm.codnod.io/request: x, jasm.codnod.io/versions: '{}', jasm.codnod.io/holders: '{}'}}\n";
+    assert_eq!(lint(made), [""; 0]);
+}
+
+#[test]
+fn a_patch_of_a_known_kind_is_told_where_its_annotation_belongs() {
+    let text = "kind: Deployment\nmetadata: {name: shop, annotations: {jasm.codnod.io/secret.s: 'aws:/a'}}\n";
+    assert_eq!(
+        lint(text),
+        [
+            "error annotation/misplaced 2:38+23 JASM reads the annotations of pods, and this one is on the Deployment itself = \
+             move it to spec.template.metadata.annotations"
+        ]
+    );
+}
+
 #[test]
 fn a_quoted_value_is_underlined_up_to_its_end() {
     for (value, length) in [("'no\"such'   # x", 9), ("\"no such\" # a \"b\"", 9)] {

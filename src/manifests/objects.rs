@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::pods;
 use super::text::Text;
 use super::tree::Node;
-use super::workload::{Annotation, Defined, Workload};
+use super::workload::{Annotation, Defined, Misplaced, Workload};
 use super::{Manifests, NOT_AN_OBJECT, NOT_RENDERED, NOT_TEXT, RENDER_FIRST};
+use super::{pods, templates};
 use crate::diagnostic::{Diagnostic, Place, Source};
 use crate::pull::annotation::PREFIX;
+use crate::pull::apply::{HOLDERS, REQUEST, VERSIONS};
 use crate::pull::request::ObjectKind;
 
 /// Lists in lists; nobody writes more.
@@ -58,27 +59,55 @@ fn object(found: &mut Manifests, source: &Arc<Source>, root: &Node<'_>, lists: u
     if let Some(defined) = defined(source, &kind, root) {
         found.defined.push(defined);
     }
-    if let Some(pod) = pod(kind.as_str(), root) {
-        workload(found, source, kind, root, pod);
+    let pods = templates::find(kind.as_str(), root);
+    misplaced(found, source, &kind, root, &pods);
+    for pod in pods.templates {
+        workload(found, source, kind.clone(), root, pod.node);
     }
 }
 
-/// The node that has a pod's `metadata` and `spec`.
-fn pod<'n, 'a>(kind: &str, root: &'n Node<'a>) -> Option<&'n Node<'a>> {
-    match kind {
-        "Pod" => Some(root),
-        "PodTemplate" => root.get("template"),
-        "CronJob" => root.at(&["spec", "jobTemplate", "spec", "template"]),
-        "Deployment"
-        | "ReplicaSet"
-        | "StatefulSet"
-        | "DaemonSet"
-        | "Job"
-        | "ReplicationController" => root.at(&["spec", "template"]),
-        // A kind from elsewhere, for example a Rollout, that has what a Deployment has.
-        _ => root
-            .at(&["spec", "template"])
-            .filter(|template| template.at(&["spec", "containers"]).is_some()),
+/// Annotations of ours that no pod has.
+fn misplaced(
+    found: &mut Manifests,
+    source: &Arc<Source>,
+    kind: &Text,
+    root: &Node<'_>,
+    pods: &templates::Found<'_, '_>,
+) {
+    let is_a_pod = pods.templates.iter().any(|pod| pod.path.is_empty());
+    let own = root
+        .at(&["metadata", "annotations"])
+        .filter(|_| !is_a_pod)
+        .map(|map| annotations(found, source, map))
+        .unwrap_or_default();
+    // What JASM notes on the objects that it makes.
+    let noted = |name: &Text| {
+        matches!(kind.as_str(), "Secret" | "ConfigMap")
+            && [REQUEST, VERSIONS, HOLDERS].contains(&name.as_str())
+    };
+    let below = |path: &str| format!("{path}.metadata.annotations");
+    let mut strays: Vec<_> = own
+        .into_iter()
+        .map(|annotation| (annotation.name, true))
+        .collect();
+    for map in &pods.elsewhere {
+        let there = annotations(found, source, map);
+        strays.extend(there.into_iter().map(|annotation| (annotation.name, false)));
+    }
+    for (name, own) in strays {
+        if !name.as_str().starts_with(PREFIX) || noted(&name) {
+            continue;
+        }
+        found.misplaced.push(Misplaced {
+            kind: kind.clone(),
+            name,
+            own,
+            sure: pods.known.is_some(),
+            instead: match &pods.known {
+                Some(path) => vec![below(path)],
+                None => pods.templates.iter().map(|pod| below(&pod.path)).collect(),
+            },
+        });
     }
 }
 
@@ -89,14 +118,11 @@ fn workload(
     root: &Node<'_>,
     pod: &Node<'_>,
 ) {
-    let bare = kind.as_str() == "Pod";
     let spec = pod.get("spec");
-    let annotations = annotations(found, source, pod);
-    let own_annotations = if bare {
-        Vec::new()
-    } else {
-        self::annotations(found, source, root)
-    };
+    let annotations = pod
+        .at(&["metadata", "annotations"])
+        .map(|map| annotations(found, source, map))
+        .unwrap_or_default();
     let labels = pod
         .at(&["metadata", "labels"])
         .map(Node::pairs)
@@ -112,7 +138,6 @@ fn workload(
         service_account: account("serviceAccountName").or_else(|| account("serviceAccount")),
         annotations,
         labels,
-        own_annotations,
         has_containers: spec.is_some_and(|spec| spec.get("containers").is_some()),
         consumers: spec
             .map(|spec| pods::consumers(source, spec))
@@ -121,14 +146,10 @@ fn workload(
     });
 }
 
-/// The annotations of `metadata`; of ours, those that are no text are told and left out.
-fn annotations(found: &mut Manifests, source: &Arc<Source>, object: &Node<'_>) -> Vec<Annotation> {
+/// The annotations of a mapping; of ours, those that are no text are told and left out.
+fn annotations(found: &mut Manifests, source: &Arc<Source>, map: &Node<'_>) -> Vec<Annotation> {
     let mut read = Vec::new();
-    let pairs = object
-        .at(&["metadata", "annotations"])
-        .map(Node::pairs)
-        .unwrap_or_default();
-    for (key, value) in pairs {
+    for (key, value) in map.pairs() {
         let Some(name) = Text::of(source, key) else {
             continue;
         };

@@ -100,7 +100,7 @@ fn a_deployment_is_read_with_places() {
         names(&workload.annotations),
         [r#""jasm.codnod.io/secret.shop-db"@14:9 "aws:/shop/db"@14:40"#]
     );
-    assert_eq!(names(&workload.own_annotations), [r#""own"@8:5 "1"@8:10"#]);
+    assert!(manifests.misplaced.is_empty());
     assert_eq!(workload.labels[0].1.place(), at(12, 40, 4));
     let consumers: Vec<_> = workload
         .consumers
@@ -173,7 +173,6 @@ fn every_kind_that_makes_pods_is_known() {
         assert_eq!(manifests.objects, 1, "{kind}");
         if count == 1 {
             assert_eq!(manifests.workloads[0].annotations.len(), 1, "{kind}");
-            assert_eq!(manifests.workloads[0].own_annotations.len(), 0, "{kind}");
         }
     }
 }

@@ -24,8 +24,6 @@ pub struct Workload {
     pub annotations: Vec<Annotation>,
     /// The labels of its pods.
     pub labels: Vec<(Text, Text)>,
-    /// The annotations of the object itself; none for a bare pod, whose own they are.
-    pub own_annotations: Vec<Annotation>,
     /// False for a patch that says nothing of containers.
     pub has_containers: bool,
     /// Where its containers and volumes take Secrets and ConfigMaps from.
@@ -45,6 +43,21 @@ impl Workload {
     pub fn place(&self) -> Place {
         self.name.as_ref().unwrap_or(&self.kind).place()
     }
+}
+
+/// An annotation of ours where no pod has it.
+#[derive(Debug, Clone)]
+pub struct Misplaced {
+    /// The kind of the object that it is in.
+    pub kind: Text,
+    /// Its whole name.
+    pub name: Text,
+    /// It is on the object's own metadata, not somewhere below.
+    pub own: bool,
+    /// The kind is Kubernetes' own: nobody hands the annotation on to pods.
+    pub sure: bool,
+    /// Where the object has the annotations of its pods; nothing where it has no pods.
+    pub instead: Vec<String>,
 }
 
 /// One annotation.
