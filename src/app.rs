@@ -70,7 +70,11 @@ pub async fn run(origin: Origin) -> Result<(), String> {
     let (publisher, send_events) = Publisher::start(client.clone(), instance(), metrics.clone());
     let (queue_handle, queue) = Queue::new();
     let index = Arc::new(Mutex::new(Index::default()));
-    let observed = Arc::new(Mutex::new(Observed::default()));
+    let observed = match rights {
+        Rights::Observe => Observed::watching(),
+        Rights::Default | Rights::WriteOnly => Observed::default(),
+    };
+    let observed = Arc::new(Mutex::new(observed));
     let reconciler = Arc::new(Reconciler {
         index: index.clone(),
         config: config.clone(),

@@ -2,6 +2,7 @@
 //!
 //! Metadata only, so that no value crosses the wire for it. A sighting newer than what JASM wrote
 //! or read itself is somebody else's doing; [`plan`](crate::pull::plan) says when it is looked into.
+//! What JASM wrote is noted here too: an object may come and go while the watch is away.
 
 use std::collections::HashMap;
 
@@ -36,22 +37,74 @@ pub enum Event {
 /// What was seen last of every object.
 #[derive(Debug, Default)]
 pub struct Observed {
+    watching: bool,
+    /// Beside the sighting the number of the list that named it; 0 if none did.
     objects: HashMap<Target, (Sighting, u64)>,
-    /// Counts the lists of each kind: both are read at the same time.
-    lists: HashMap<ObjectKind, u64>,
+    lists: HashMap<ObjectKind, Lists>,
+}
+
+/// The lists of one kind: both are read at the same time.
+#[derive(Debug, Default, Clone, Copy)]
+struct Lists {
+    /// How many began.
+    begun: u64,
+    /// The version of the last complete one.
+    complete: u64,
 }
 
 impl Observed {
+    /// For a watch that will tell what is seen; without one nothing is kept.
+    #[must_use]
+    pub fn watching() -> Self {
+        Self {
+            watching: true,
+            ..Self::default()
+        }
+    }
+
+    /// Notes that JASM wrote or read an object of ours at this version. True if it is gone since:
+    /// a list of that version or a later one does not name it.
+    pub fn wrote(&mut self, target: &Target, version: u64, at: Instant) -> bool {
+        // Where versions are no numbers nothing can be told apart.
+        if !self.watching || version == 0 {
+            return false;
+        }
+        let complete = self
+            .lists
+            .get(&target.kind)
+            .map_or(0, |lists| lists.complete);
+        match self.objects.get_mut(target) {
+            Some((sighting, _)) => {
+                if sighting.version < version {
+                    let gone = false;
+                    *sighting = Sighting { version, gone, at };
+                }
+                false
+            }
+            None => {
+                let gone = version <= complete;
+                let version = if gone {
+                    complete.max(version + 1)
+                } else {
+                    version
+                };
+                let sighting = Sighting { version, gone, at };
+                self.objects.insert(target.clone(), (sighting, 0));
+                gone
+            }
+        }
+    }
+
     /// Takes in an event; returns the targets whose objects changed.
     pub fn take(&mut self, (event, at): Received<Event>) -> Vec<Target> {
         match event {
             Event::Listing(kind) => {
-                *self.lists.entry(kind).or_default() += 1;
+                self.lists.entry(kind).or_default().begun += 1;
                 Vec::new()
             }
             Event::Seen(target, version, gone) => {
                 let sighting = Sighting { version, gone, at };
-                let list = self.lists.get(&target.kind).copied().unwrap_or_default();
+                let list = self.lists.get(&target.kind).map_or(0, |lists| lists.begun);
                 let before = self.objects.insert(target.clone(), (sighting, list));
                 let same = before
                     .is_some_and(|(before, _)| before.version == version && before.gone == gone);
@@ -59,9 +112,13 @@ impl Observed {
             }
             Event::InSync(kind, listed) => {
                 let mut vanished = Vec::new();
-                let now = self.lists.get(&kind).copied().unwrap_or_default();
+                let lists = self.lists.entry(kind).or_default();
+                lists.complete = listed;
+                let now = lists.begun;
                 for (target, (sighting, list)) in &mut self.objects {
-                    if target.kind == kind && *list != now && !sighting.gone {
+                    let unnamed = target.kind == kind && *list != now && !sighting.gone;
+                    // What was written after the list was made is not in it.
+                    if unnamed && sighting.version <= listed {
                         // Gone as of the list, which is news after what was seen of it, and after
                         // what was written to it while nothing was seen.
                         *sighting = Sighting {

@@ -165,6 +165,7 @@ impl Reconciler {
         if !found.ours {
             return Err(everybody(apply::not_ours(target)));
         }
+        self.note(target, found.version);
         // What this process wrote or saw to be right needs no digest: a changed one alone is no write.
         let right = match &state.synced {
             Some(_) => found.digest.is_some(),
@@ -318,6 +319,7 @@ impl Reconciler {
         };
         failures.append(&mut conflicts);
         state.version = applied.version;
+        self.note(target, applied.version);
         let content = crate::pull::digest(&(&read.digest, &read.versions));
         // Written unseen, it is written again with every read: news only if something changed.
         if self.objects.blind()
@@ -367,6 +369,14 @@ impl Reconciler {
         });
         // What changed while this ran is seen now: the queue holds a key back, it forgets none.
         Ok(view.waiting().then(|| state.checked(Instant::now())))
+    }
+
+    /// Notes the version of our object for the watch on objects.
+    fn note(&self, target: &Target, version: u64) {
+        if lock(&self.observed).wrote(target, version, Instant::now()) {
+            // What is to be done about it is decided after this run.
+            self.queue.now(Key::Target(target.clone()));
+        }
     }
 
     /// Counts a write and how long its pods waited for it.
