@@ -20,6 +20,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// An idle connection is asked this often whether it still is one, and has as long again to answer.
 const ALIVE: Duration = Duration::from_secs(15);
 
+/// What the API server does that answers 401, and what to do.
+pub const NOT_ACCEPTED: &str = "does not accept JASM's token (401); if that lasts, restart JASM's pod, or renew the credentials in its kubeconfig";
+
 /// Both ways to the API server.
 #[allow(
     missing_debug_implementations,

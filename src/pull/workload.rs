@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use crate::client::NOT_ACCEPTED;
 use crate::pull::condition::{Condition, Failure};
 use crate::pull::index::PodRecord;
 use crate::pull::pod::Controller;
@@ -253,7 +254,7 @@ impl Workloads {
                 ),
             )),
             Ok(Err(kube::Error::Api(status))) if status.code == 401 => {
-                Err(later(": the API server does not accept JASM's token (401)"))
+                Err(later(&format!(", as the API server {NOT_ACCEPTED}")))
             }
             Ok(Err(_)) | Err(_) => Err(later("")),
         }

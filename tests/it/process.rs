@@ -185,3 +185,63 @@ async fn it_is_ready_only_when_the_watch_is_in_sync() {
     world.set_rules(|_| {}).await;
     jasm.ready().await;
 }
+
+#[tokio::test]
+async fn with_the_right_to_observe_it_is_ready_only_when_all_three_watches_are_in_sync() {
+    let world = World::new("readyobserve").await;
+    let with = |rules: &mut Vec<serde_json::Value>, resources: &[&str]| {
+        rules.push(serde_json::json!({"apiGroups": [""], "resources": resources, "verbs": ["list", "watch"]}));
+    };
+    world.set_rules(|rules| with(rules, &["secrets"])).await;
+    let jasm: Controller = world.jasm_with(&["--rights", "observe"]).await;
+    let body = eventually("two of the watches are in sync", || async {
+        let (status, body) = jasm.get("/readyz").await?;
+        assert_eq!(status, 503, "{body}");
+        let synced = |resource| body.contains(&format!("[+] the watch on {resource} is in sync"));
+        (synced("pods") && synced("secrets")).then_some(body)
+    })
+    .await;
+    assert!(
+        body.contains("[-] the watch on configmaps is in sync"),
+        "{body}"
+    );
+    eventually("it says what is missing", || async {
+        jasm.log_text()
+            .contains("needs list and watch on configmaps")
+            .then_some(())
+    })
+    .await;
+    world
+        .set_rules(|rules| with(rules, &["secrets", "configmaps"]))
+        .await;
+    jasm.ready().await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_accepted_any_more_is_named() {
+    let world = World::new("token").await;
+    world.put("db", r#"{"user":"app"}"#);
+    let jasm = world.jasm().await;
+    world.delete_account().await;
+    let text = format!("local:{}/db", world.namespace);
+    world
+        .create(
+            template(&[("secret.db", &text)])
+                .unschedulable()
+                .pod("shop"),
+        )
+        .await;
+    // The watch on pods lives on: who it is was asked when it began.
+    eventually("the log says what to do", || async {
+        let said = jasm.lines().into_iter().find_map(|line| {
+            let message = line.get("message")?.as_str()?.to_owned();
+            message
+                .contains("does not accept JASM's token (401)")
+                .then_some(message)
+        })?;
+        assert!(said.contains("restart JASM's pod"), "{said}");
+        Some(())
+    })
+    .await;
+    assert_eq!(world.data("db").await, None);
+}

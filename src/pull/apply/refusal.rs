@@ -1,6 +1,7 @@
 //! Why the API server did not do it, in our words: its own may quote what was sent.
 
 use super::{CALL, OURS};
+use crate::client::NOT_ACCEPTED;
 use crate::pull::condition::{Condition, Failure};
 use crate::pull::pod::Controller;
 use crate::pull::request::{ObjectKind, Target};
@@ -79,7 +80,7 @@ impl CallError {
             Self::Api { code: 401, .. } => Failure::new(
                 Condition::WriteUnavailable,
                 format!(
-                    "the API server does not accept JASM's token (401) to {verb} {target}; it is tried again"
+                    "the API server cannot be asked to {verb} {target}, as it {NOT_ACCEPTED}; it is tried again"
                 ),
             ),
             Self::Api { code, fields, .. } => {
@@ -143,6 +144,30 @@ mod tests {
         for words in PROMISES {
             assert!(policy.contains(words), "{words}");
         }
+    }
+
+    #[test]
+    fn a_refused_token_is_named_with_what_to_do_and_tried_again() {
+        let target = Target {
+            kind: ObjectKind::Secret,
+            namespace: "shop".into(),
+            name: "db".into(),
+        };
+        let error = CallError::Api {
+            code: 401,
+            terminating: false,
+            guarded: false,
+            owners: false,
+            fields: Vec::new(),
+        };
+        assert_eq!(
+            error.failure("create", &target),
+            Failure::new(
+                Condition::WriteUnavailable,
+                "the API server cannot be asked to create Secret shop/db, as it does not accept JASM's token (401); \
+                 if that lasts, restart JASM's pod, or renew the credentials in its kubeconfig; it is tried again"
+            )
+        );
     }
 
     #[test]

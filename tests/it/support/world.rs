@@ -150,6 +150,25 @@ impl World {
         std::fs::write(self.kubeconfig(), config.to_string()).unwrap();
     }
 
+    /// Deletes JASM's account, and waits until its token is not accepted any more.
+    pub(crate) async fn delete_account(&self) {
+        let (namespace, name) = &self.account;
+        Api::<ServiceAccount>::namespaced(self.admin.clone(), namespace)
+            .delete(name, &kube::api::DeleteParams::default())
+            .await
+            .unwrap();
+        let kubeconfig = kube::config::Kubeconfig::read_from(self.kubeconfig()).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default())
+            .await
+            .unwrap();
+        let pods = Api::<Pod>::namespaced(Client::try_from(config).unwrap(), &self.namespace);
+        eventually("the token is refused", || async {
+            let error = pods.list_metadata(&Default::default()).await.err()?;
+            matches!(error, kube::Error::Api(status) if status.code == 401).then_some(())
+        })
+        .await;
+    }
+
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.dir.path().join("kubeconfig")
     }
