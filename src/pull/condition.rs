@@ -29,6 +29,9 @@ pub enum Condition {
     Unchangeable,
     /// The API server refuses: a right, a quota, an admission policy.
     WriteRefused,
+    /// With `rights: write-only`: the admission policy that guards the objects of others is not seen
+    /// to be in force.
+    Unguarded,
     /// The API server cannot be reached, is full, or does not answer in time.
     WriteUnavailable,
     /// An owner could not be added; the content was written all the same.
@@ -114,6 +117,8 @@ pub enum Retry {
 pub enum Audience {
     /// Every waiting pod, up to ten, and the workload.
     Waiting,
+    /// The same from the second try on: most often it ends by itself before.
+    Lasting,
     /// Nobody: a metric counts it.
     Nobody,
 }
@@ -133,7 +138,7 @@ impl Condition {
     /// The table: reason, retry and audience of every condition.
     #[must_use]
     pub fn row(self) -> Row {
-        use Audience::{Nobody, Waiting};
+        use Audience::{Lasting, Nobody, Waiting};
         use Reason as R;
         use Retry::{Backoff, OnChange, WhileWaiting};
         let (reason, retry, audience) = match self {
@@ -162,6 +167,8 @@ impl Condition {
             // Somebody deletes the object, or hands it over with the label.
             Self::NotOurs | Self::Unchangeable => (R::NotOwned, WhileWaiting, Waiting),
             Self::WriteRefused => (R::WriteFailed, WhileWaiting, Waiting),
+            // The API server takes up a new policy a moment after it was applied.
+            Self::Unguarded => (R::WriteFailed, WhileWaiting, Lasting),
             Self::WriteUnavailable => (R::WriteFailed, Backoff(None), Waiting),
             Self::OwnerRefused => (R::WriteFailed, OnChange, Waiting),
             Self::NamespaceTerminating => (R::WriteFailed, OnChange, Nobody),

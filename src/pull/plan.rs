@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::pull::asked::Wish;
-use crate::pull::condition::{Condition, Failure, Retry, backoff};
+use crate::pull::condition::{Audience, Condition, Failure, Retry, backoff};
 use crate::pull::index::Requester;
 use crate::pull::observe::Sighting;
 
@@ -287,6 +287,19 @@ fn after_failure(
 }
 
 impl Failed {
+    /// What is said of it by now: what mostly ends by itself is tried again before.
+    #[must_use]
+    pub fn told(&self) -> Vec<(String, Failure)> {
+        let first = self.attempts == 0 && self.retry.is_some();
+        let told =
+            |failure: &Failure| !(first && failure.condition.row().audience == Audience::Lasting);
+        let failures = self.failures.iter();
+        failures
+            .filter(|(_, failure)| told(failure))
+            .cloned()
+            .collect()
+    }
+
     fn outlasts_pods(&self) -> bool {
         let mut conditions = self.failures.iter().map(|(_, failure)| failure.condition);
         conditions.any(|condition| matches!(condition.row().retry, Retry::Backoff(_)))

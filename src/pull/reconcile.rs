@@ -134,7 +134,7 @@ impl Reconciler {
         let Some(failed) = state.failed.as_ref().filter(|_| view.waiting()) else {
             return due;
         };
-        self.report(target, view, &failed.failures).await;
+        self.report(target, view, &failed.told()).await;
         Some(due.unwrap_or_else(|| Instant::now() + crate::events::SAID_AGAIN))
     }
 
@@ -432,7 +432,6 @@ impl Reconciler {
                 self.metrics.namespace_terminating();
             }
         }
-        self.report(target, view, &failures).await;
         let fingerprint = view.fingerprint();
         let attempts = state
             .failed
@@ -444,7 +443,7 @@ impl Reconciler {
         let conditions = failures.iter().map(|(_, failure)| failure.condition);
         let retry = plan::retry_at(conditions, view.waiting(), attempts, Instant::now());
         state.check = None;
-        state.failed = Some(Failed {
+        let failed = Failed {
             fingerprint,
             began,
             config: config.generation,
@@ -452,7 +451,9 @@ impl Reconciler {
             attempts,
             seen: state.seen.map_or(0, |seen| seen.version),
             failures,
-        });
+        };
+        self.report(target, view, &failed.told()).await;
+        state.failed = Some(failed);
         let again = view
             .waiting()
             .then(|| Instant::now() + crate::events::SAID_AGAIN);

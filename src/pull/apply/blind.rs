@@ -117,10 +117,11 @@ impl Objects {
                 Err(error.failure("create", target))
             }
             Ok(()) | Err(CallError::Api { .. }) => Err(Failure::new(
-                Condition::WriteRefused,
+                Condition::Unguarded,
                 format!(
                     "{target} is there already and may not be read (rights: write-only), and the admission policy that \
-                     keeps JASM from the objects of others is not in force in {}: apply config/components/admission-policy",
+                     keeps JASM from the objects of others is not in force in {}: apply config/components/admission-policy; \
+                     it is tried again while a pod waits",
                     target.namespace
                 ),
             )),

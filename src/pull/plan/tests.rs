@@ -114,6 +114,26 @@ const DENIED: Condition = Condition::Fetch(ErrorKind::Denied);
 const UNAVAILABLE: Condition = Condition::Fetch(ErrorKind::Unavailable);
 
 #[test]
+fn what_mostly_ends_by_itself_is_told_from_the_second_try_on() {
+    let world = World::new(&[pod("1", "a", "x")]);
+    for (condition, attempts, retry, told) in [
+        (Condition::Unguarded, 0, Some(5), false),
+        (Condition::Unguarded, 1, Some(10), true),
+        // Where no pod waits it is not tried again: then there is nothing to wait for.
+        (Condition::Unguarded, 0, None, true),
+        (Condition::WriteRefused, 0, Some(5), true),
+    ] {
+        let mut failed = world.failed(0, retry, condition).failed.unwrap();
+        failed.attempts = attempts;
+        assert_eq!(
+            failed.told().len(),
+            usize::from(told),
+            "{condition:?} {attempts}"
+        );
+    }
+}
+
+#[test]
 fn after_a_restart_only_waiting_and_edited_pods_cost_a_read() {
     let world = World::new(&[running(pod("1", "a", "x"))]);
     assert_eq!(world.decide(&State::default(), 0), Step::Look);

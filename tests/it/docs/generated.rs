@@ -151,6 +151,8 @@ conditions! {
         "the object is JASM's, but immutable or of another type";
     Condition::WriteRefused = Condition::WriteRefused =>
         "the API server refuses the write: a right, a quota, an admission policy";
+    Condition::Unguarded = Condition::Unguarded =>
+        "with `rights: write-only`, the admission policy is not in force";
     Condition::WriteUnavailable = Condition::WriteUnavailable =>
         "the API server cannot be reached, is full, or does not answer in time";
     Condition::OwnerRefused = Condition::OwnerRefused =>
@@ -179,6 +181,7 @@ fn conditions_table() -> String {
         let row = condition.row();
         let told = match row.audience {
             Audience::Waiting => "waiting pods, workload",
+            Audience::Lasting => "waiting pods, workload; from the second try on",
             Audience::Nobody => "nobody",
         };
         let reason = row.reason.as_str();
