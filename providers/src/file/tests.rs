@@ -132,51 +132,90 @@ async fn what_is_no_plain_file_has_its_own_error() {
 }
 
 #[tokio::test]
-async fn a_link_is_followed_within_the_root_and_never_out_of_it() {
+async fn a_link_to_another_place_is_refused_within_the_root_and_out_of_it() {
     let outside = Scratch::new();
     outside.write("secret", "outside");
     let directory = Scratch::new();
     directory
-        .write("real/a", "inside")
-        .link("link", "real/a")
-        .link("dir", "real");
+        .write("theirs/a", "theirs")
+        .write("ours/b", "ours")
+        .write("ours/sub/c", "ours");
+    directory
+        .link("ours/a", "../theirs/a")
+        .link("ours/dir", "../theirs")
+        .link("ours/b2", "b")
+        .link("whole", directory.0.join("theirs"));
     directory
         .link("out", outside.0.join("secret"))
         .link("outdir", &outside.0)
         .link("up", "..");
-    assert_eq!(
-        directory.read("link").await.unwrap().value.expose(),
-        b"inside"
-    );
-    assert_eq!(
-        directory.read("dir/a").await.unwrap().value.expose(),
-        b"inside"
-    );
-    for path in ["out", "outdir/secret"] {
+    for (path, why) in [
+        ("ours/a", "is or lies behind a link to another place"),
+        ("ours/dir/a", "is or lies behind a link to another place"),
+        ("ours/b2", "is or lies behind a link to another place"),
+        ("whole/a", "is or lies behind a link to another place"),
+        ("out", "leads out of the store's root"),
+        ("outdir/secret", "leads out of the store's root"),
+    ] {
         let error = directory.read(path).await.unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Denied, "{error}");
+        assert_eq!(error.kind, ErrorKind::Denied, "{path}: {error}");
+        assert!(error.message.contains(why), "{path}: {error}");
     }
+    // A listing names no file by a second path, and leaves none out in silence.
+    for base in ["ours", "ours/dir", "whole", "up"] {
+        assert_eq!(
+            directory.list(base).await.unwrap_err().kind,
+            ErrorKind::Denied,
+            "{base}"
+        );
+    }
+    assert_eq!(directory.list("ours/sub").await.unwrap(), ["ours/sub/c"]);
     assert_eq!(
-        directory.list("up").await.unwrap_err().kind,
-        ErrorKind::Denied
+        directory.read("ours/b").await.unwrap().value.expose(),
+        b"ours"
     );
 }
 
 #[tokio::test]
-async fn a_mounted_configmap_is_a_store() {
+async fn a_root_that_is_a_link_is_a_root() {
     let directory = Scratch::new();
-    directory
-        .write("..2026_11_21/app.json", "{}")
-        .write("..2026_11_21/sub/b", "b");
-    directory
-        .link("..data", "..2026_11_21")
-        .link("app.json", "..data/app.json")
-        .link("sub", "..data/sub");
-    assert_eq!(
-        directory.read("app.json").await.unwrap().value.expose(),
-        b"{}"
-    );
-    assert_eq!(directory.list("").await.unwrap(), ["app.json", "sub/b"]);
+    directory.write("real/a", "x").link("root", "real");
+    let store = Directory::new(directory.0.join("root"), Arc::new(|_| {})).unwrap();
+    let want = EntryRef {
+        path: "a".into(),
+        version: None,
+    };
+    assert!(store.read(&[want], soon()).await[0].is_ok());
+}
+
+#[tokio::test]
+async fn a_mounted_configmap_is_a_store() {
+    // At the root, and of a store whose root has several mounts.
+    for mount in ["", "apps/one/"] {
+        let directory = Scratch::new();
+        let at = |path: &str| format!("{mount}{path}");
+        directory
+            .write(&at("..2026_11_21/app.json"), "{}")
+            .write(&at("..2026_11_21/sub/b"), "b");
+        directory
+            .link(&at("..data"), "..2026_11_21")
+            .link(&at("app.json"), "..data/app.json")
+            .link(&at("sub"), "..data/sub");
+        let entry = directory.read(&at("app.json")).await.unwrap();
+        assert_eq!(entry.value.expose(), b"{}");
+        let listed = directory.list(mount.trim_end_matches('/')).await.unwrap();
+        assert_eq!(listed, [at("app.json"), at("sub/b")]);
+        // The next generation takes its place at once.
+        directory.write(&at("..2026_11_22/app.json"), "next");
+        directory.link(&at("..next"), "..2026_11_22");
+        let link = |name| directory.0.join(at(name));
+        fs::rename(link("..next"), link("..data")).unwrap();
+        let entry = directory.read(&at("app.json")).await.unwrap();
+        assert_eq!(entry.value.expose(), b"next");
+        // The names that the kubelet does not make: one entry under the name of another.
+        directory.link(&at("alias"), "..data/app.json");
+        assert_eq!(directory.kind(&at("alias")).await, ErrorKind::Denied);
+    }
 }
 
 #[tokio::test]
@@ -193,9 +232,7 @@ async fn a_prefix_is_every_file_below_sorted_without_hidden_ones() {
     ] {
         directory.write(path, "x");
     }
-    directory
-        .link("app/loop", ".")
-        .link("app/dangling", "missing");
+    directory.link("app/dangling", "missing");
     assert_eq!(
         directory.list("app").await.unwrap(),
         ["app/a", "app/b", "app/sub/c"]

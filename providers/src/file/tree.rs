@@ -1,5 +1,6 @@
 //! The blocking half: what may be opened below a root, and how it is read.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -43,17 +44,20 @@ pub(super) fn list(root: &Path, base: &str) -> Result<Vec<String>, Error> {
     let mut walk = Walk {
         root,
         seen: 0,
-        stack: Vec::new(),
+        depth: 0,
         found: Vec::new(),
     };
     if start.is_dir() {
-        walk.directory(start, base)?;
+        walk.directory(&start, base)?;
     }
     walk.found.sort_unstable();
     Ok(walk.found)
 }
 
-/// Where a path really leads. Links are followed, but never out of the root.
+/// Where a path really leads. The only links that are followed are those of volumes as the kubelet
+/// makes them (`pkg/volume/util/atomic_writer.go`): the entry `a` is a link to `..data/a`,
+/// and `..data` one to a directory like `..2026_11_21`. A path can have no such part, so that what is
+/// read is what the rules were asked about: no two paths lead to one file.
 fn inside(root: &Path, full: &Path, path: &str) -> Result<PathBuf, Error> {
     let root = root.canonicalize().map_err(|_| {
         Error::new(
@@ -62,12 +66,23 @@ fn inside(root: &Path, full: &Path, path: &str) -> Result<PathBuf, Error> {
         )
     })?;
     let real = full.canonicalize().map_err(|error| failed(&error, path))?;
-    if real.starts_with(&root) {
+    let Ok(below) = real.strip_prefix(&root) else {
+        return Err(Error::new(
+            ErrorKind::Denied,
+            format!("{path} is a link that leads out of the store's root"),
+        ));
+    };
+    let of_a_volume = |part: &&OsStr| part.as_encoded_bytes().starts_with(b"..");
+    let named = Path::new(path).iter();
+    if below.iter().filter(|part| !of_a_volume(part)).eq(named) {
         Ok(real)
     } else {
         Err(Error::new(
             ErrorKind::Denied,
-            format!("{path} is a link that leads out of the store's root"),
+            format!(
+                "{path} is or lies behind a link to another place, and only the links of mounted volumes are followed: \
+                 put a file there, or name the place itself"
+            ),
         ))
     }
 }
@@ -161,22 +176,18 @@ pub(super) fn failed(error: &io::Error, path: &str) -> Error {
 struct Walk<'root> {
     root: &'root Path,
     seen: usize,
-    /// The real directories above, so that a link to one of them is not followed for ever.
-    stack: Vec<PathBuf>,
+    depth: usize,
     found: Vec<String>,
 }
 
 impl Walk<'_> {
-    fn directory(&mut self, real: PathBuf, path: &str) -> Result<(), Error> {
-        if self.stack.contains(&real) {
-            return Ok(());
-        }
-        if self.stack.len() >= DEEPEST {
+    fn directory(&mut self, real: &Path, path: &str) -> Result<(), Error> {
+        if self.depth >= DEEPEST {
             let sentence = format!("{path} is nested deeper than {DEEPEST} directories");
             return Err(Error::new(ErrorKind::TooLarge, sentence));
         }
-        let entries = fs::read_dir(&real).map_err(|error| failed(&error, path))?;
-        self.stack.push(real);
+        let entries = fs::read_dir(real).map_err(|error| failed(&error, path))?;
+        self.depth += 1;
         for entry in entries {
             let name = entry.map_err(|error| failed(&error, path))?.file_name();
             self.seen += 1;
@@ -191,7 +202,7 @@ impl Walk<'_> {
                 self.entry(path, name.to_str())?;
             }
         }
-        self.stack.pop();
+        self.depth -= 1;
         Ok(())
     }
 
@@ -207,7 +218,7 @@ impl Walk<'_> {
             real => real?,
         };
         if real.is_dir() {
-            return self.directory(real, &path);
+            return self.directory(&real, &path);
         }
         // A name that could not be asked for one by one would pass no policy either.
         Kind::File
