@@ -27,6 +27,7 @@ mod late;
 mod lint;
 mod manifests;
 mod objects;
+mod observe;
 mod process;
 mod refusals;
 mod restart;

@@ -12,6 +12,7 @@ pub(crate) mod pods;
 pub(crate) mod proxy;
 pub(crate) mod recorder;
 pub(crate) mod tier;
+pub(crate) mod veil;
 pub(crate) mod world;
 
 use std::future::Future;
