@@ -17,6 +17,9 @@ impl End {
     pub(super) fn of(error: &kube::Error, resource: &str) -> Self {
         match error {
             kube::Error::Api(status) if status.code == 410 => Self::Expired,
+            kube::Error::Api(status) if status.code == 401 => {
+                Self::Failed(format!("the API server {}", crate::client::NOT_ACCEPTED))
+            }
             kube::Error::Api(status) if status.code == 403 => Self::Failed(format!(
                 "the API server refuses to list and watch {resource}: JASM's account needs list and watch on {resource}"
             )),
