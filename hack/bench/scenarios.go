@@ -22,7 +22,7 @@ func scenarios(smoke bool) []scenario {
 	}
 	crowd := func(name, title string, pods int) scenario {
 		return scenario{name: name, title: title, namespaces: crowdNamespaces, run: func(ctx context.Context, b *bench) (section, error) {
-			result, err := b.crowd(ctx, pods, b.turns(size(5, 1)), time.Duration(size(20, 5))*time.Second)
+			result, err := b.crowd(ctx, pods, b.turns(size(3, 1)), time.Duration(size(20, 5))*time.Second)
 			return result.section(), err
 		}}
 	}
@@ -30,7 +30,7 @@ func scenarios(smoke bool) []scenario {
 		burst("burst-100", "A burst of 100 pods", size(100, 10), size(10, 2)),
 		burst("burst-1000", "A burst of 1,000 pods", size(1000, 50), size(5, 2)),
 		{name: "running", title: "100 pods that a kubelet runs", namespaces: size(100, 10), run: func(ctx context.Context, b *bench) (section, error) {
-			result, err := b.running(ctx, "running", size(100, 10), b.turns(size(10, 1)))
+			result, err := b.running(ctx, "running", size(100, 10), b.turns(size(5, 1)))
 			return result.section(), err
 		}},
 		{name: "replicas", title: "100 replicas of one Secret", namespaces: 1, run: func(ctx context.Context, b *bench) (section, error) {
@@ -38,7 +38,7 @@ func scenarios(smoke bool) []scenario {
 			return result.section(), err
 		}},
 		{name: "restart", title: "A restart with 1,000 targets in place, and an idle minute", namespaces: size(1000, 50), run: func(ctx context.Context, b *bench) (section, error) {
-			result, err := b.inPlace(ctx, size(1000, 50), b.turns(size(5, 1)), time.Duration(size(60, 5))*time.Second)
+			result, err := b.inPlace(ctx, size(1000, 50), b.turns(size(3, 1)), time.Duration(size(60, 5))*time.Second)
 			return result.section(), err
 		}},
 		{name: "faults", title: "A store that hangs, an API server that is too busy", namespaces: size(200, 20), run: func(ctx context.Context, b *bench) (section, error) {
