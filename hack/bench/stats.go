@@ -51,9 +51,11 @@ type ratio struct {
 func ratioOf(values, floors []float64) ratio {
 	var pairs []float64
 	for i := range min(len(values), len(floors)) {
-		if floors[i] > 0 {
-			pairs = append(pairs, round(values[i]/floors[i], 1e3))
+		// A Secret can be seen before the answer to the pod that it is for: no ratio says anything then.
+		if floors[i] <= 0 || values[i] <= 0 {
+			return ratio{}
 		}
+		pairs = append(pairs, round(values[i]/floors[i], 1e3))
 	}
 	if len(pairs) == 0 {
 		return ratio{}
