@@ -30,6 +30,7 @@ image-local: ## build the image jasm:dev around a program built here
 
 e2e: ## run the stories on minikube against AWS, as the profile AWS_PROFILE=codnod and nobody else
 	@e2e/run.sh
+
 verify: ## check that everything generated is as it is in the checkout (tests/tools/verify.sh --write makes it so)
 	@tests/tools/verify.sh
 

@@ -1,8 +1,8 @@
 //! Whether the API server streams lists, as far as it has shown.
 //!
-//! Kubernetes does from 1.34 on, and in 1.32 (feature gate `WatchList`, KEP-3157). Others refuse it
-//! in words, by which they are told; a stream that never comes to its end is the other way in which
-//! it fails, be it for a proxy between or for a server that cannot keep up.
+//! Kubernetes does where the feature gate `WatchList` is on (KEP-3157). Others refuse it in words, by
+//! which they are told; a stream that never comes to its end is the other way in which it fails, be
+//! it for a proxy between or for a server that cannot keep up.
 
 use std::time::Duration;
 

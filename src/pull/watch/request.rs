@@ -9,7 +9,7 @@ use crate::pull::watch::end::End;
 const LISTED_METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 /// Only the metadata of what is watched.
 const WATCHED_METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
-/// The server ends a watch after this long; a random part keeps watches of replicas apart.
+/// Seconds after which the server ends a watch.
 const WATCH_SECONDS: u64 = 290;
 /// A watch that begins with the whole list has longer, since that is part of it.
 const STREAM_SECONDS: u64 = 1800;
