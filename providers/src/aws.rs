@@ -6,13 +6,14 @@
 
 mod answers;
 mod call;
+mod check;
 mod classify;
 mod connection;
 mod fallback;
-mod listing;
 mod parameter_store;
 pub mod rights;
 mod secrets_manager;
+mod web_identity;
 
 pub use connection::{Connection, Credentials, Options};
 pub use parameter_store::ParameterStore;

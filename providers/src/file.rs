@@ -2,6 +2,7 @@
 //!
 //! The embedded default, for laptops, tests and demos; a mounted ConfigMap or Secret works too.
 
+mod check;
 mod tree;
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod arn;
 mod path;
+mod resource;
 mod rules;
 mod version;
 
@@ -37,11 +38,30 @@ pub enum Kind {
     AwsSecretsManager,
     /// AWS Systems Manager Parameter Store; a path is a parameter's name.
     AwsParameterStore,
+    /// Google Cloud Secret Manager; a path is a secret's id.
+    GcpSecretManager,
+    /// Google Cloud Parameter Manager; a path is a parameter's id.
+    GcpParameterManager,
+    /// Azure Key Vault; a path is a secret's name.
+    AzureKeyVault,
+    /// Azure App Configuration; a path is a key, a version its label.
+    AzureAppConfiguration,
+    /// Vault or OpenBao, one key-value engine; a path is one below its mount.
+    Vault,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 3] = [Self::File, Self::AwsSecretsManager, Self::AwsParameterStore];
+    pub const ALL: [Self; 8] = [
+        Self::File,
+        Self::AwsSecretsManager,
+        Self::AwsParameterStore,
+        Self::GcpSecretManager,
+        Self::GcpParameterManager,
+        Self::AzureKeyVault,
+        Self::AzureAppConfiguration,
+        Self::Vault,
+    ];
 
     /// The word for it in the operator's config.
     #[must_use]
@@ -50,10 +70,16 @@ impl Kind {
             Self::File => "file",
             Self::AwsSecretsManager => "aws-secretsmanager",
             Self::AwsParameterStore => "aws-parameterstore",
+            Self::GcpSecretManager => "gcp-secretmanager",
+            Self::GcpParameterManager => "gcp-parametermanager",
+            Self::AzureKeyVault => "azure-keyvault",
+            Self::AzureAppConfiguration => "azure-appconfiguration",
+            Self::Vault => "vault",
         }
     }
 
-    /// Checks a path and a version of one entry; an ARN of the scope becomes its name.
+    /// Checks a path and a version of one entry; an ARN or a resource name of the scope becomes its
+    /// name.
     ///
     /// # Errors
     /// The path or the version is not one that this kind can have, or not of this scope.
@@ -65,6 +91,8 @@ impl Kind {
     ) -> Result<EntryRef, PathError> {
         let path = if arn::is_arn(path) {
             arn::name(self, scope, path)?
+        } else if resource::is_resource(self, path) {
+            resource::name(self, scope, path)?
         } else {
             path.to_owned()
         };
@@ -75,7 +103,7 @@ impl Kind {
         Ok(EntryRef { path, version })
     }
 
-    /// Checks a path that ends in `/**`, or that names the whole store.
+    /// Checks a path that ends in `/**` (of App Configuration: in `*`), or that names the whole store.
     ///
     /// # Errors
     /// The path is not one that this kind can read everything below.
@@ -93,10 +121,11 @@ impl Kind {
     }
 }
 
-/// Whether a path asks for everything below it rather than for one entry.
+/// Whether a path asks for everything below it rather than for one entry; [`Kind::prefix`] says
+/// whether it is one that the kind has.
 #[must_use]
 pub fn is_prefix(path: &str) -> bool {
-    path == "**" || path.ends_with("/**")
+    path.ends_with('*')
 }
 
 impl fmt::Display for Kind {
@@ -107,7 +136,10 @@ impl fmt::Display for Kind {
 
 /// The word is not the name of a [`Kind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no such kind of store: write file, aws-secretsmanager or aws-parameterstore")]
+#[error(
+    "no such kind of store: write file, aws-secretsmanager, aws-parameterstore, gcp-secretmanager, \
+     gcp-parametermanager, azure-keyvault, azure-appconfiguration or vault"
+)]
 pub struct UnknownKind;
 
 impl FromStr for Kind {
@@ -121,13 +153,17 @@ impl FromStr for Kind {
     }
 }
 
-/// Where a store is, as the operator wrote it; an ARN must say the same.
+/// Where a store is, as the operator wrote it; an ARN or a resource name must say the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scope {
     /// The AWS region.
     pub region: Option<String>,
     /// The AWS account number.
     pub account: Option<String>,
+    /// The Google Cloud project's id.
+    pub project: Option<String>,
+    /// The Google Cloud location; none is `global`.
+    pub location: Option<String>,
 }
 
 /// One entry of a store. Made by [`Kind::entry`], which has checked it.
@@ -162,7 +198,8 @@ impl fmt::Display for EntryRef {
 /// Everything below a path. Made by [`Kind::prefix`], which has checked it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Prefix {
-    /// The path without `/**`; empty is the whole store.
+    /// The path without `/**`; empty is the whole store. Where names have no levels of their own (App
+    /// Configuration), the path as it is written, with its `*` at the end.
     pub base: String,
 }
 
@@ -170,7 +207,9 @@ impl Prefix {
     /// The rest of a path below this prefix, without the `/` between; none if it is not below.
     #[must_use]
     pub fn relative<'path>(&self, path: &'path str) -> Option<&'path str> {
-        let rest = if self.base.is_empty() {
+        let rest = if let Some(start) = self.base.strip_suffix('*') {
+            path.strip_prefix(start)?
+        } else if self.base.is_empty() {
             // The whole store: names with and without a leading `/` are below it.
             path.strip_prefix('/').unwrap_or(path)
         } else {
@@ -184,6 +223,7 @@ impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.base.as_str() {
             "" => f.write_str("**"),
+            base if base.ends_with('*') => f.write_str(base),
             base => write!(f, "{base}/**"),
         }
     }

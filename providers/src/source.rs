@@ -34,6 +34,15 @@ pub struct Listed {
     pub entry: Option<Entry>,
 }
 
+/// An entry, and the version of it that was read last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Which entry.
+    pub want: EntryRef,
+    /// What its store said about the version.
+    pub version: VersionToken,
+}
+
 /// Reads one store as one identity. Implementations answer within `deadline` and never log or
 /// return a value anywhere but in [`Entry`].
 #[async_trait]
@@ -47,8 +56,36 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// Reads the entries; answers in the order asked, each item failing by itself.
     async fn read(&self, wants: &[EntryRef], deadline: Instant) -> Vec<Result<Entry, Error>>;
 
+    /// Reads those of the entries that are another version than the one that is known, by the cheapest
+    /// call that tells ([`Changes`](crate::Changes)); none for one that is the same. In the order asked,
+    /// each item failing by itself.
+    async fn read_changed(
+        &self,
+        known: &[Known],
+        deadline: Instant,
+    ) -> Vec<Result<Option<Entry>, Error>> {
+        compared(self, known, deadline).await
+    }
+
     /// Everything below a prefix, all pages. An empty answer is `Ok` and empty.
     async fn list(&self, prefix: &Prefix, deadline: Instant) -> Result<Vec<Listed>, Error>;
+}
+
+/// Reads entries and keeps those that are another version than the one that is known.
+pub(crate) async fn compared<S: Source + ?Sized>(
+    source: &S,
+    known: &[Known],
+    deadline: Instant,
+) -> Vec<Result<Option<Entry>, Error>> {
+    let wants: Vec<EntryRef> = known.iter().map(|known| known.want.clone()).collect();
+    let answers = source.read(&wants, deadline).await;
+    answers
+        .into_iter()
+        .zip(known)
+        .map(|(answer, known)| {
+            answer.map(|entry| Some(entry).filter(|entry| entry.version != known.version))
+        })
+        .collect()
 }
 
 /// One call to a store's API, for metrics.

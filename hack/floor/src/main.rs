@@ -37,6 +37,7 @@ async fn main() -> Result<(), Failure> {
     let Clients {
         requests: client,
         watches,
+        ..
     } = Clients::connect().await?;
     let store = Store::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
     let pods = Api::<Pod>::all(watches);

@@ -10,16 +10,62 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::Connection;
 use super::answers::Answers;
 use super::classify::{self, About};
+use super::web_identity::Role;
 use crate::source::{Call, Observer, outcome};
-use crate::{Entry, EntryRef, Error};
+use crate::{Entry, EntryRef, Error, ErrorKind};
 
 /// Calls under way where a batch becomes single ones.
 const AT_ONCE: usize = 8;
 
+/// Who is told of calls, and whose credentials they are made with.
+#[derive(Clone)]
+pub(super) struct Caller {
+    observer: Observer,
+    role: Option<Arc<Role>>,
+}
+
+impl Caller {
+    pub(super) fn new(connection: &Connection, observer: Observer) -> Self {
+        if let Some(role) = &connection.role {
+            role.observed_by(&observer);
+        }
+        Self {
+            observer,
+            role: connection.role.clone(),
+        }
+    }
+}
+
+/// Sends a call of the SDK; a workload's credentials that are not accepted are replaced once.
+pub(super) async fn call<T, E, F>(
+    caller: &Caller,
+    about: About<'_>,
+    deadline: Instant,
+    send: impl Fn() -> F,
+) -> Result<T, Error>
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+{
+    let began = Instant::now();
+    match (
+        once(&caller.observer, about, deadline, send()).await,
+        &caller.role,
+    ) {
+        (Err(error), Some(role))
+            if error.kind == ErrorKind::Unauthenticated && role.refuse_older(began) =>
+        {
+            once(&caller.observer, about, deadline, send()).await
+        }
+        (result, _) => result,
+    }
+}
+
 /// Sends one call of the SDK.
-pub(super) async fn call<T, E: ProvideErrorMetadata + StdError + 'static>(
+pub(super) async fn once<T, E: ProvideErrorMetadata + StdError + 'static>(
     observer: &Observer,
     about: About<'_>,
     deadline: Instant,

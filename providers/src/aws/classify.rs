@@ -10,10 +10,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ssm::config::http::HttpResponse;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 
-use crate::{Error, ErrorKind};
-
-/// Longest advice of a store to come back later that is taken at its word.
-const LONGEST_ADVICE: Duration = Duration::from_secs(300);
+use crate::{Error, ErrorKind, advice};
 
 /// How AWS, and moto, say that a secret waits for its deletion.
 const DELETED: [&str; 4] = [
@@ -166,7 +163,7 @@ where
             // It came whole but is not what it should be.
             Some(_) => by_status(
                 failure.raw().status().as_u16(),
-                advice(failure.raw()),
+                retry_after(failure.raw()),
                 about,
             ),
             None => unavailable(format!(
@@ -175,7 +172,7 @@ where
             )),
         },
         SdkError::ServiceError(failure) => {
-            let (status, after) = (failure.raw().status().as_u16(), advice(failure.raw()));
+            let (status, after) = (failure.raw().status().as_u16(), retry_after(failure.raw()));
             match failure.err().code().filter(|code| !code.is_empty()) {
                 Some(code) => by_code(code, failure.err().message(), Some(status), after, about),
                 None => by_status(status, after, about),
@@ -248,6 +245,14 @@ fn by_status(status: u16, after: Option<Duration>, about: About<'_>) -> Error {
                 about.action
             );
             return error(ErrorKind::Integrity, sentence);
+        }
+        300..400 => {
+            let sentence = format!(
+                "{} is answered with a redirect, and none is followed: write the address that it leads to into the \
+                 store's config",
+                about.action
+            );
+            return error(ErrorKind::Invalid, sentence);
         }
         400 | 422 => Class::Invalid,
         401 => Class::Unauthenticated,
@@ -323,24 +328,28 @@ fn error(kind: ErrorKind, sentence: String) -> Error {
     Error::new(kind, sentence)
 }
 
-/// What the store says about when to come back.
-fn advice(response: &HttpResponse) -> Option<Duration> {
-    let headers = response.headers();
-    after(headers.get("x-amz-retry-after"), headers.get("retry-after"))
+/// A body that is not what the API promises.
+pub(super) fn garbage(about: About<'_>) -> Error {
+    let sentence = format!("the answer of {} cannot be understood", about.action);
+    Error::new(ErrorKind::Integrity, sentence)
 }
 
-/// Milliseconds in AWS's own header, else seconds.
-fn after(milliseconds: Option<&str>, seconds: Option<&str>) -> Option<Duration> {
-    let number = |text: Option<&str>| text.and_then(|text| text.trim().parse::<u64>().ok());
-    let milliseconds = number(milliseconds).map(Duration::from_millis);
-    let advice = milliseconds.or_else(|| number(seconds).map(Duration::from_secs));
-    advice.map(|advice| advice.min(LONGEST_ADVICE))
+/// What the store says about when to come back.
+fn retry_after(response: &HttpResponse) -> Option<Duration> {
+    advice::retry_after(|name| response.headers().get(name))
 }
 
 /// Whether a call failed because there were no credentials to sign it with.
 fn credentials(mut cause: Option<&(dyn StdError + 'static)>) -> Option<Error> {
     while let Some(inner) = cause {
+        // Of a workload's role: said in our own words already.
+        if let Some(ours) = inner.downcast_ref::<Error>() {
+            return Some(ours.clone());
+        }
         if let Some(failure) = inner.downcast_ref::<CredentialsError>() {
+            if let Some(ours) = failure.source().and_then(|it| it.downcast_ref::<Error>()) {
+                return Some(ours.clone());
+            }
             let sentence = match failure {
                 CredentialsError::ProviderTimedOut(_) => {
                     return Some(error(
@@ -417,7 +426,7 @@ mod tests {
     fn without_a_code_the_status_decides_and_404_is_no_missing_entry() {
         let table = [
             (200, ErrorKind::Integrity),
-            (301, ErrorKind::Unavailable),
+            (301, ErrorKind::Invalid),
             (400, ErrorKind::Invalid),
             (401, ErrorKind::Unauthenticated),
             (403, ErrorKind::Denied),
@@ -473,16 +482,5 @@ mod tests {
             );
             assert!(!format!("{error} {error:?}").contains("marker"));
         }
-    }
-
-    #[test]
-    fn advice_is_a_number_within_reason() {
-        assert_eq!(
-            after(Some("1500"), Some("9")),
-            Some(Duration::from_millis(1500))
-        );
-        assert_eq!(after(None, Some(" 9 ")), Some(Duration::from_secs(9)));
-        assert_eq!(after(None, Some("99999999999")), Some(LONGEST_ADVICE));
-        assert_eq!(after(None, Some("Sat, 21 Nov 2026 10:00:00 GMT")), None);
     }
 }

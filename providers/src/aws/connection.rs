@@ -1,21 +1,23 @@
 //! One region as one identity: endpoint, TLS roots, credentials, timeouts, retries.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_ssm::config::SharedHttpClient;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_http_client::{Connector, proxy::ProxyConfig};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
-use crate::{Error, ErrorKind, SecretBytes};
+use super::web_identity::{Assumed, Role};
+use crate::proxy::Proxies;
+use crate::{Error, ErrorKind, Identity, SecretBytes, roots};
 
 /// Makes the SDK print answers with their values.
 const PRINTS_VALUES: &str = "LOG_SENSITIVE_BODIES";
@@ -40,8 +42,12 @@ pub enum Credentials {
 pub struct Options {
     /// The region.
     pub region: String,
+    /// The account whose entries these are: roles of other accounts would read others under the same names.
+    pub account: Option<String>,
     /// A private endpoint or an emulator; none is the region's own.
     pub endpoint: Option<String>,
+    /// The same for the service that gives workloads their credentials.
+    pub sts_endpoint: Option<String>,
     /// Certificates trusted besides the system's, as PEM.
     pub ca_pem: Option<Vec<u8>>,
     /// Whose rights.
@@ -57,7 +63,9 @@ impl Options {
     pub fn new(region: impl Into<String>) -> Self {
         Self {
             region: region.into(),
+            account: None,
             endpoint: None,
+            sts_endpoint: None,
             ca_pem: None,
             credentials: Credentials::Chain,
             timeout: Duration::from_secs(10),
@@ -79,7 +87,12 @@ impl fmt::Debug for Options {
 #[derive(Clone)]
 pub struct Connection {
     pub(super) config: SdkConfig,
+    /// The role of the workload that it is read as.
+    pub(super) role: Option<Arc<Role>>,
     region: String,
+    account: Option<String>,
+    sts_endpoint: Option<String>,
+    timeout: Duration,
 }
 
 impl Connection {
@@ -113,9 +126,9 @@ impl Connection {
         if let Some(endpoint) = &options.endpoint {
             loader = loader.endpoint_url(endpoint);
         }
-        if let Some(pem) = &options.ca_pem {
-            loader = loader.http_client(trusting(pem)?);
-        }
+        // Named even where it is the SDK's own: each identity would else get one to itself.
+        let proxy = Proxies::of_environment().of_aws()?;
+        loader = loader.http_client(client(options.ca_pem.as_deref(), proxy)?);
         if let Credentials::Static {
             access_key_id,
             secret_access_key,
@@ -125,8 +138,56 @@ impl Connection {
         }
         Ok(Self {
             config: loader.load().await,
+            role: None,
             region: options.region.clone(),
+            account: options.account.clone(),
+            sts_endpoint: options.sts_endpoint.clone(),
+            timeout: options.timeout,
         })
+    }
+
+    /// The same region as another identity; the HTTP client is shared, credentials are not.
+    ///
+    /// # Errors
+    /// The workload's ServiceAccount names no role, or none that AWS can have.
+    pub fn of(&self, identity: Identity) -> Result<Self, Error> {
+        let Identity::Workload(workload) = identity else {
+            return Ok(self.clone());
+        };
+        // The call is not signed: whatever credentials the controller has stay out of it.
+        let mut unsigned = self.config.clone().into_builder();
+        unsigned.set_credentials_provider(None);
+        let mut sts = aws_sdk_sts::config::Builder::from(&unsigned.build());
+        // A store's private endpoint is not one of this service.
+        sts.set_endpoint_url(self.sts_endpoint.clone());
+        let client = aws_sdk_sts::Client::from_conf(sts.build());
+        let role = Arc::new(Role::new(
+            client,
+            workload,
+            (&self.region, self.account.as_deref()),
+            self.timeout,
+        )?);
+        let config = self
+            .config
+            .clone()
+            .into_builder()
+            .credentials_provider(SharedCredentialsProvider::new(Assumed(Arc::clone(&role))))
+            // The role keeps its own, so that they can be dropped.
+            .identity_cache(IdentityCache::no_cache())
+            .build();
+        Ok(Self {
+            config,
+            role: Some(role),
+            ..self.clone()
+        })
+    }
+
+    /// The service that knows whose credentials these are.
+    pub(super) fn sts(&self) -> aws_sdk_sts::Client {
+        let mut sts = aws_sdk_sts::config::Builder::from(&self.config);
+        // A store's private endpoint is not one of this service.
+        sts.set_endpoint_url(self.sts_endpoint.clone());
+        aws_sdk_sts::Client::from_conf(sts.build())
     }
 
     /// The region.
@@ -161,11 +222,17 @@ fn fixed(id: &str, key: &SecretBytes) -> Result<aws_credential_types::Credential
     ))
 }
 
-/// The SDK's own client, but for the certificates.
-fn trusting(pem: &[u8]) -> Result<SharedHttpClient, Error> {
-    check(pem)?;
+/// The SDK's own client, but for the certificates and the proxy: it knows none by itself, and would send
+/// what it asks of the machine's metadata server through one of the environment.
+fn client(pem: Option<&[u8]>, proxy: Option<ProxyConfig>) -> Result<SharedHttpClient, Error> {
     // The system's stay: the credentials of the default chain come from AWS itself.
-    let store = TrustStore::default().with_pem_certificate(pem);
+    let mut store = TrustStore::default();
+    if let Some(pem) = pem {
+        // The SDK panics on a certificate that it cannot parse, at the first call.
+        roots::parse(pem)?;
+        store = store.with_pem_certificate(pem);
+    }
+    let proxy = proxy.unwrap_or_else(ProxyConfig::disabled);
     let context = TlsContext::builder()
         .with_trust_store(store)
         .build()
@@ -181,31 +248,13 @@ fn trusting(pem: &[u8]) -> Result<SharedHttpClient, Error> {
                 let mut builder = Connector::builder()
                     .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
                     .tls_context(context.clone())
-                    .proxy_config(ProxyConfig::from_env());
+                    .proxy_config(proxy.clone());
                 builder.set_connector_settings(settings.cloned());
                 builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
                 builder.build()
             },
         ),
     )
-}
-
-/// The SDK panics on a certificate that it cannot parse, at the first call.
-fn check(pem: &[u8]) -> Result<(), Error> {
-    let refuse = |sentence: &str| Error::new(ErrorKind::Invalid, sentence);
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|_| refuse("the CA file is not PEM"))?;
-        roots
-            .add(certificate)
-            .map_err(|_| refuse("the CA file holds a certificate that cannot be parsed"))?;
-    }
-    if roots.is_empty() {
-        return Err(refuse(
-            "the CA file holds no certificate: it has to be PEM with BEGIN CERTIFICATE",
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

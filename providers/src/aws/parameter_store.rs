@@ -11,10 +11,10 @@ use tokio::time::Instant;
 
 use super::Connection;
 use super::answers::Answers;
-use super::call::{call, singly};
+use super::call::{Caller, call, singly};
 use super::classify::{self, About};
 use super::fallback::Fallback;
-use super::listing::Listing;
+use crate::listing::Listing;
 use crate::reference::is_number;
 use crate::source::Observer;
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Names in one GetParameters, and parameters on one page of GetParametersByPath.
-const BATCH: usize = 10;
+const BATCH: usize = Kind::AwsParameterStore.abilities().batch;
 const PAGE: i32 = 10;
 
 const GET: &str = "ssm:GetParameter";
@@ -35,8 +35,9 @@ pub(super) const GET_BY_PATH: &str = "ssm:GetParametersByPath";
 /// GetParameters: so names are then asked for singly, by whichever of the two is granted.
 #[derive(Clone)]
 pub struct ParameterStore {
-    client: Client,
-    observer: Observer,
+    pub(super) client: Client,
+    pub(super) caller: Caller,
+    pub(super) connection: Connection,
     fallback: Arc<Fallback>,
 }
 
@@ -46,7 +47,8 @@ impl ParameterStore {
     pub fn new(connection: &Connection, observer: Observer) -> Self {
         Self {
             client: Client::new(&connection.config),
-            observer,
+            caller: Caller::new(connection, observer),
+            connection: connection.clone(),
             fallback: Arc::default(),
         }
     }
@@ -66,7 +68,7 @@ impl ParameterStore {
             .get_parameters()
             .set_names(Some(wants.iter().map(selector).collect()))
             .with_decryption(true);
-        let output = call(&self.observer, about, deadline, request.send()).await?;
+        let output = call(&self.caller, about, deadline, || request.clone().send()).await?;
         let mut answers = Answers::default();
         for parameter in output.parameters.unwrap_or_default() {
             if let Some(want) = wants
@@ -105,7 +107,7 @@ impl ParameterStore {
             .get_parameter()
             .name(selector(want))
             .with_decryption(true);
-        let output = call(&self.observer, about, deadline, request.send()).await?;
+        let output = call(&self.caller, about, deadline, || request.clone().send()).await?;
         match output.parameter {
             Some(parameter) if parameter.name.as_deref() == Some(&want.path) => {
                 entry(parameter, want)
@@ -249,8 +251,10 @@ impl Source for ParameterStore {
                 .with_decryption(true)
                 .max_results(PAGE)
                 .set_next_token(token);
-            let output = call(&self.observer, about, deadline, request.send()).await?;
-            for parameter in output.parameters.unwrap_or_default() {
+            let output = call(&self.caller, about, deadline, || request.clone().send()).await?;
+            // An empty page has an empty list.
+            let found = output.parameters.ok_or_else(|| classify::garbage(about))?;
+            for parameter in found {
                 let name = parameter.name.clone();
                 let want = EntryRef {
                     path: name.clone().unwrap_or_default(),

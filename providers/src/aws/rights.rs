@@ -36,9 +36,13 @@ pub struct Right {
 #[must_use]
 pub fn rights(kind: Kind, scope: &Scope, reads: &Reads) -> Vec<Right> {
     let rights = match kind {
-        Kind::File => Vec::new(),
+        Kind::File | Kind::Vault => Vec::new(),
         Kind::AwsSecretsManager => secrets(scope, reads),
         Kind::AwsParameterStore => parameters(scope, reads),
+        Kind::GcpSecretManager
+        | Kind::GcpParameterManager
+        | Kind::AzureKeyVault
+        | Kind::AzureAppConfiguration => Vec::new(),
     };
     rights
         .into_iter()
@@ -135,6 +139,7 @@ mod tests {
         let scope = Scope {
             region: Some("eu-west-1".to_owned()),
             account: Some("123456789012".to_owned()),
+            ..Scope::default()
         };
         let reads = Reads {
             entries: entries
@@ -208,6 +213,7 @@ mod tests {
         let scope = Scope {
             region: Some("cn-north-1".to_owned()),
             account: None,
+            ..Scope::default()
         };
         let entry = Kind::AwsParameterStore.entry(&scope, "/a", None).unwrap();
         let reads = Reads {

@@ -12,18 +12,19 @@ use tokio::time::Instant;
 
 use super::Connection;
 use super::answers::Answers;
-use super::call::{call, singly};
+use super::call::{Caller, call, singly};
 use super::classify::{self, About};
 use super::fallback::Fallback;
-use super::listing::Listing;
+use crate::listing::Listing;
+use crate::probe::Probe;
 use crate::reference::{is_version_id, without_suffix};
-use crate::source::Observer;
+use crate::source::{Known, Observer};
 use crate::{
     Entry, EntryRef, Error, ErrorKind, Kind, Listed, Prefix, SecretBytes, Source, VersionToken,
 };
 
 /// Secrets in one BatchGetSecretValue.
-const BATCH: usize = 20;
+const BATCH: usize = Kind::AwsSecretsManager.abilities().batch;
 /// Pages of one batch: one per secret, and one that is empty. More of them go round in a circle.
 const PAGES: usize = BATCH + 1;
 /// Names on one page of ListSecrets.
@@ -32,13 +33,18 @@ const PAGE: i32 = 100;
 pub(super) const GET: &str = "secretsmanager:GetSecretValue";
 pub(super) const BATCH_GET: &str = "secretsmanager:BatchGetSecretValue";
 pub(super) const LIST: &str = "secretsmanager:ListSecrets";
+const DESCRIBE: &str = "secretsmanager:DescribeSecret";
+/// The staging label of the current version.
+const CURRENT: &str = "AWSCURRENT";
 
 /// Secrets Manager of one region as one identity.
 #[derive(Clone)]
 pub struct SecretsManager {
-    client: Client,
-    observer: Observer,
+    pub(super) client: Client,
+    pub(super) caller: Caller,
+    pub(super) connection: Connection,
     fallback: Arc<Fallback>,
+    probe: Arc<Probe>,
 }
 
 impl SecretsManager {
@@ -47,8 +53,10 @@ impl SecretsManager {
     pub fn new(connection: &Connection, observer: Observer) -> Self {
         Self {
             client: Client::new(&connection.config),
-            observer,
+            caller: Caller::new(connection, observer),
+            connection: connection.clone(),
             fallback: Arc::default(),
+            probe: Arc::default(),
         }
     }
 
@@ -68,7 +76,7 @@ impl SecretsManager {
             .secret_id(&want.path)
             .set_version_id(id.map(str::to_owned))
             .set_version_stage(stage.map(str::to_owned));
-        let output = call(&self.observer, about, deadline, request.send()).await?;
+        let output = call(&self.caller, about, deadline, || request.clone().send()).await?;
         let answer = Answer {
             name: output.name,
             arn: output.arn,
@@ -82,6 +90,30 @@ impl SecretsManager {
             return Err(Error::new(ErrorKind::Integrity, sentence));
         }
         answer.entry(&subject)
+    }
+
+    /// Whether a secret is still of a version: by what its versions are labelled.
+    async fn same(&self, known: Known, deadline: Instant) -> Result<bool, Error> {
+        let subject = known.want.to_string();
+        let about = About {
+            action: DESCRIBE,
+            subject: Some(&subject),
+        };
+        let request = self.client.describe_secret().secret_id(&known.want.path);
+        let output = call(&self.caller, about, deadline, || request.clone().send()).await?;
+        // Of one that is scheduled for deletion the read says so.
+        let named = output.name.as_deref() == Some(&known.want.path);
+        if output.deleted_date.is_some() || !named {
+            return Ok(false);
+        }
+        let versions = output.version_ids_to_stages.unwrap_or_default();
+        let Some(stages) = versions.get(&known.version.0) else {
+            return Ok(false);
+        };
+        Ok(match known.want.version.as_deref() {
+            Some(word) if is_version_id(word) => word == known.version.0,
+            stage => stages.iter().any(|it| it == stage.unwrap_or(CURRENT)),
+        })
     }
 
     /// Current values, all pages. An error is one of the call; those of items are in the answers.
@@ -99,7 +131,8 @@ impl SecretsManager {
                 .batch_get_secret_value()
                 .set_secret_id_list(Some(ids.clone()))
                 .set_next_token(token);
-            let output = match call(&self.observer, about, deadline, request.send()).await {
+            let output = match call(&self.caller, about, deadline, || request.clone().send()).await
+            {
                 Ok(output) => output,
                 Err(error) if page == 0 => return Err(error),
                 // What came on earlier pages is good.
@@ -213,6 +246,15 @@ impl Source for SecretsManager {
         answers.in_order(wants)
     }
 
+    async fn read_changed(
+        &self,
+        known: &[Known],
+        deadline: Instant,
+    ) -> Vec<Result<Option<Entry>, Error>> {
+        let same = |known| self.same(known, deadline);
+        self.probe.read_changed(self, known, deadline, same).await
+    }
+
     async fn list(&self, prefix: &Prefix, deadline: Instant) -> Result<Vec<Listed>, Error> {
         let subject = prefix.to_string();
         let about = About {
@@ -235,8 +277,10 @@ impl Source for SecretsManager {
                 .max_results(PAGE)
                 .set_filters(filter.clone().map(|filter| vec![filter]))
                 .set_next_token(token);
-            let output = call(&self.observer, about, deadline, request.send()).await?;
-            for secret in output.secret_list.unwrap_or_default() {
+            let output = call(&self.caller, about, deadline, || request.clone().send()).await?;
+            // An empty page has an empty list.
+            let found = output.secret_list.ok_or_else(|| classify::garbage(about))?;
+            for secret in found {
                 listing.add(secret.name, None)?;
             }
             token = listing.next(output.next_token)?;

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::{Entry, Error, ErrorKind, Kind, Scope, SecretBytes, VersionToken};
 
 /// Largest file that is read: no Secret or ConfigMap holds more.
-pub(super) const LARGEST: u64 = 1024 * 1024;
+pub(super) const LARGEST: u64 = Kind::File.abilities().largest as u64;
 /// Deepest nesting that a listing follows.
 const DEEPEST: usize = 32;
 /// Most names that a listing looks at.

@@ -95,9 +95,13 @@ fn parameter(resource: &str) -> Result<String, PathError> {
 
 fn service(kind: Kind) -> Option<&'static str> {
     match kind {
-        Kind::File => None,
+        Kind::File | Kind::Vault => None,
         Kind::AwsSecretsManager => Some("secretsmanager"),
         Kind::AwsParameterStore => Some("ssm"),
+        Kind::GcpSecretManager
+        | Kind::GcpParameterManager
+        | Kind::AzureKeyVault
+        | Kind::AzureAppConfiguration => None,
     }
 }
 

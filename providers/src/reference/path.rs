@@ -1,6 +1,6 @@
 //! Checks of a name and of a prefix against a row of the table.
 
-use super::rules::{Leading, Rules};
+use super::rules::{Below, Leading, Rules};
 use super::{Kind, PathError};
 
 /// A name that this kind can have.
@@ -15,11 +15,14 @@ pub(super) fn check(rules: &Rules, path: &str) -> Result<(), PathError> {
             rules.longest, rules.kind
         ));
     }
-    if super::is_prefix(path) {
+    let many = path == "**" || path.ends_with("/**");
+    if many || (rules.below == Below::Beginning && path.ends_with('*')) {
         return Err(PathError::new(
             "a path that ends in ** reads many entries: one entry has to be named here",
         ));
     }
+    // Before the characters: where dots are not allowed either, this says more.
+    path.split('/').try_for_each(dots)?;
     path.chars().try_for_each(|c| character(rules, c))?;
     if path.ends_with('/') {
         return Err(PathError::new(
@@ -41,7 +44,8 @@ pub(super) fn check(rules: &Rules, path: &str) -> Result<(), PathError> {
         }
         _ => {}
     }
-    if levels.split('/').count() > rules.levels {
+    let flat = rules.below == Below::Nothing;
+    if levels.split('/').count() > rules.levels && !flat {
         return refuse(format!(
             "the path has more than the {} levels that {} allows",
             rules.levels, rules.kind
@@ -50,6 +54,12 @@ pub(super) fn check(rules: &Rules, path: &str) -> Result<(), PathError> {
     levels
         .split('/')
         .try_for_each(|part| segment(rules, part))?;
+    if flat && path.contains('/') {
+        return refuse(format!(
+            "a name of a {} store has no /: write the name alone",
+            rules.kind
+        ));
+    }
     if rules.kind == Kind::AwsParameterStore && is_secret_reference(path) {
         return Err(PathError::new(
             "/aws/reference/ reads another service through parameter store and past its rules: \
@@ -64,12 +74,21 @@ pub(super) fn check_prefix<'path>(
     rules: &Rules,
     path: &'path str,
 ) -> Result<&'path str, PathError> {
+    if rules.below == Below::Beginning {
+        return check_beginning(rules, path);
+    }
     if path == rules.whole {
         return Ok("");
     }
     if path == "**" || path == "/**" {
         return Err(PathError(format!(
             "the whole of a {} store is written {}",
+            rules.kind, rules.whole
+        )));
+    }
+    if rules.below == Below::Nothing {
+        return Err(PathError(format!(
+            "names of a {} store have no levels: write {} for every one of them, or one name",
             rules.kind, rules.whole
         )));
     }
@@ -87,6 +106,26 @@ pub(super) fn check_prefix<'path>(
     Ok(base)
 }
 
+/// The beginning of names, as written with its `*`.
+fn check_beginning<'path>(rules: &Rules, path: &'path str) -> Result<&'path str, PathError> {
+    let Some(start) = path.strip_suffix('*') else {
+        return Err(PathError(format!(
+            "a path of a {} store that reads many entries must end in *",
+            rules.kind
+        )));
+    };
+    if start.ends_with('*') {
+        return Err(PathError(format!(
+            "a {} store knows * only: write the beginning of the names and one *",
+            rules.kind
+        )));
+    }
+    // What is cut off in the middle of a part still has to be the beginning of a name.
+    let name = format!("{start}x");
+    check(rules, &name)?;
+    Ok(path)
+}
+
 fn character(rules: &Rules, c: char) -> Result<(), PathError> {
     if c.is_ascii_alphanumeric() || c == '/' || rules.extra.contains(c) {
         return Ok(());
@@ -95,7 +134,7 @@ fn character(rules: &Rules, c: char) -> Result<(), PathError> {
         '%' => {
             "a path is taken as it is written, % escapes are not decoded: write the character itself"
         }
-        '*' => "* is only allowed as a final /**",
+        '*' => "* is only allowed as a final /**, of app configuration as a final *",
         '?' | '#' => "a path ends before ? and #: use the fields version and keys",
         '\\' => "a path must not contain a backslash: parts are separated by /",
         ':' if rules.kind == Kind::AwsParameterStore => {
@@ -115,14 +154,18 @@ fn character(rules: &Rules, c: char) -> Result<(), PathError> {
     Err(PathError::new(why))
 }
 
-fn segment(rules: &Rules, part: &str) -> Result<(), PathError> {
-    if part.is_empty() {
-        return Err(PathError::new("a path must not contain //: write one /"));
-    }
-    if part == "." || part == ".." {
+fn dots(part: &str) -> Result<(), PathError> {
+    if matches!(part, "." | "..") {
         return Err(PathError::new(
             "a path must not contain . or .. as a part: write the name itself",
         ));
+    }
+    Ok(())
+}
+
+fn segment(rules: &Rules, part: &str) -> Result<(), PathError> {
+    if part.is_empty() {
+        return Err(PathError::new("a path must not contain //: write one /"));
     }
     if part.len() > rules.longest_segment {
         return Err(PathError(format!(
@@ -133,6 +176,12 @@ fn segment(rules: &Rules, part: &str) -> Result<(), PathError> {
     if rules.kind == Kind::File && part.starts_with("..") {
         return Err(PathError::new(
             "a part of the path must not start with ..: such files belong to a mounted volume",
+        ));
+    }
+    // Vault's storage takes no key with such a part in it.
+    if rules.kind == Kind::Vault && part.contains("..") {
+        return Err(PathError::new(
+            "a path of a vault store must not contain ..: rename the entry",
         ));
     }
     Ok(())

@@ -4,12 +4,18 @@ use proptest::prelude::*;
 
 use super::{EntryRef, Kind, Prefix, Scope, UnknownKind, is_prefix};
 
-use Kind::{AwsParameterStore as Parameter, AwsSecretsManager as Secret, File};
+use Kind::{
+    AwsParameterStore as Parameter, AwsSecretsManager as Secret, AzureAppConfiguration as Setting,
+    AzureKeyVault as Vaulted, File, GcpParameterManager as Rendered, GcpSecretManager as Google,
+    Vault,
+};
 
 fn scope() -> Scope {
     Scope {
         region: Some("eu-west-1".into()),
         account: Some("123456789012".into()),
+        project: Some("acme-prod".into()),
+        location: None,
     }
 }
 
@@ -29,6 +35,7 @@ fn refused(kind: Kind, path: &str, version: Option<&str>) -> String {
 fn names_are_taken_as_written() {
     let long_secret = "s".repeat(512);
     let long_parameter = format!("/{}", "p".repeat(1010));
+    let long_vault = "v".repeat(512);
     let deep = "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15";
     let table: &[(Kind, &[&str])] = &[
         (
@@ -57,6 +64,34 @@ fn names_are_taken_as_written() {
                 "/AWS/service/x",
                 deep,
                 &long_parameter,
+            ],
+        ),
+        (
+            Google,
+            &["a", "A-1_b", "latest", "projects", &long_secret[..255]],
+        ),
+        (Rendered, &["a", "A-1_b", &long_secret[..63]]),
+        (Vaulted, &["a", "A-1-b", &long_secret[..127]]),
+        (
+            Setting,
+            &[
+                "a",
+                "/a",
+                "app:db:url",
+                "app/db.url",
+                "/application/x@y+z=$-_",
+                ".appconfig.featureflag/x",
+            ],
+        ),
+        (
+            Vault,
+            &[
+                "a",
+                "app/db",
+                "a_b+c=d.e@f-g/h",
+                ".hidden",
+                "a.",
+                &long_vault,
             ],
         ),
     ];
@@ -103,6 +138,11 @@ fn every_kind_refuses_what_could_mean_two_things() {
             } else {
                 path.into()
             };
+            // Where the beginning of names may be asked for, the star says so.
+            let why = match path.as_str() {
+                "a/*" | "a*" if kind == Setting => "reads many entries",
+                _ => why,
+            };
             let sentence = refused(kind, &path, None);
             assert!(sentence.contains(why), "{kind} {path:?}: {sentence}");
         }
@@ -146,6 +186,24 @@ fn every_kind_has_its_own_limits() {
             "past its rules",
         ),
         (Parameter, "/aws/reference".into(), "past its rules"),
+        (Google, "/a".into(), "relative"),
+        (Google, "a/b".into(), "has no /"),
+        (Google, "a.b".into(), "must not contain '.'"),
+        (Google, "s".repeat(256), "longer than the 255"),
+        (Rendered, "a/b".into(), "has no /"),
+        (Rendered, "s".repeat(64), "longer than the 63"),
+        (Vaulted, "a_b".into(), "must not contain '_'"),
+        (Vaulted, "a/b".into(), "has no /"),
+        (Vaulted, "../keys/a".into(), ". or .."),
+        (Vaulted, "s".repeat(128), "longer than the 127"),
+        (Setting, "a,b".into(), "must not contain ','"),
+        (Setting, "a~b".into(), "must not contain '~'"),
+        (Setting, "s".repeat(1025), "longer than the 1024"),
+        (Vault, "/a".into(), "relative"),
+        (Vault, "a:b".into(), "must not contain ':'"),
+        (Vault, "a..b/c".into(), "must not contain .."),
+        (Vault, "v".repeat(513), "longer than the 512"),
+        (Vault, "a/".repeat(32) + "a", "more than the 32 levels"),
     ];
     for (kind, path, why) in table {
         let sentence = refused(*kind, path, None);
@@ -204,6 +262,11 @@ fn an_arn_of_anything_else_is_refused() {
     let table = [
         (
             File,
+            "arn:aws:ssm:eu-west-1:123456789012:parameter/x",
+            "no ARNs",
+        ),
+        (
+            Vault,
             "arn:aws:ssm:eu-west-1:123456789012:parameter/x",
             "no ARNs",
         ),
@@ -310,6 +373,102 @@ fn an_arn_of_anything_else_is_refused() {
 }
 
 #[test]
+fn a_resource_name_of_the_scope_is_its_id() {
+    let regional = Scope {
+        location: Some("europe-west1".into()),
+        ..scope()
+    };
+    let table = [
+        (Google, scope(), "projects/acme-prod/secrets/db", "db"),
+        (
+            Google,
+            regional.clone(),
+            "projects/acme-prod/locations/europe-west1/secrets/db",
+            "db",
+        ),
+        (
+            Rendered,
+            scope(),
+            "projects/acme-prod/locations/global/parameters/db",
+            "db",
+        ),
+    ];
+    for (kind, scope, path, id) in table {
+        assert_eq!(
+            kind.entry(&scope, path, None)
+                .map(|entry| entry.path)
+                .as_deref(),
+            Ok(id)
+        );
+    }
+    let no_project = Scope {
+        project: None,
+        ..scope()
+    };
+    let refusals = [
+        (
+            Google,
+            scope(),
+            "projects/other/secrets/db",
+            "another project",
+        ),
+        (
+            Google,
+            scope(),
+            "projects/acme-prod/locations/europe-west1/secrets/db",
+            "another location",
+        ),
+        (
+            Google,
+            regional,
+            "projects/acme-prod/secrets/db",
+            "another location",
+        ),
+        (
+            Google,
+            scope(),
+            "projects/acme-prod/secrets/db/versions/1",
+            "the version in version",
+        ),
+        (
+            Google,
+            scope(),
+            "projects/acme-prod/parameters/db",
+            "which is what this store reads",
+        ),
+        (
+            Google,
+            scope(),
+            "projects/acme-prod/secrets",
+            "not one of secrets",
+        ),
+        (Google, scope(), "projects/acme-prod/secrets/", "empty"),
+        (
+            Google,
+            scope(),
+            "projects/acme-prod/secrets/..",
+            "must not contain . or ..",
+        ),
+        (
+            Google,
+            no_project,
+            "projects/acme-prod/secrets/db",
+            "set project",
+        ),
+        (Secret, scope(), "projects/acme-prod/secrets/%", "% escapes"),
+    ];
+    for (kind, scope, path, why) in refusals {
+        let sentence = kind
+            .entry(&scope, path, None)
+            .map_err(|why| why.to_string());
+        assert!(
+            sentence.as_ref().is_err_and(|found| found.contains(why)),
+            "{kind} {path}: {sentence:?}"
+        );
+    }
+}
+
+#[test]
 fn versions_are_those_of_the_kind() {
     let id = "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111";
     let taken = [
@@ -322,6 +481,16 @@ fn versions_are_those_of_the_kind() {
         (Parameter, "prod"),
         (Parameter, "v1.2_3-rc"),
         (Parameter, "a-label"),
+        (Google, "1"),
+        (Google, "latest"),
+        (Google, "prod-1_a"),
+        (Rendered, "1"),
+        (Rendered, "0a_b-c"),
+        (Vaulted, "0123456789abcdef0123456789abcdef"),
+        (Setting, "prod"),
+        (Setting, "v1.2/eu:west"),
+        (Vault, "1"),
+        (Vault, "4294967295"),
     ];
     for (kind, version) in taken {
         assert_eq!(
@@ -347,6 +516,24 @@ fn versions_are_those_of_the_kind() {
         (Parameter, "a b", "1 to 100"),
         (Parameter, "a/b", "1 to 100"),
         (Parameter, long_label.as_str(), "1 to 100"),
+        (Google, "0", "without leading zeros"),
+        (Google, "07", "without leading zeros"),
+        (Google, "-a", "starts with a letter"),
+        (Google, "a.b", "starts with a letter"),
+        (Google, &long_label[..64], "starts with a letter"),
+        (Rendered, "", "its name"),
+        (Rendered, "a/b", "its name"),
+        (Vaulted, "0123456789ABCDEF0123456789ABCDEF", "32 digits"),
+        (Vaulted, "0123456789abcdef", "32 digits"),
+        (Setting, "a*", "the label"),
+        (Setting, "a,b", "the label"),
+        (Setting, "", "the label"),
+        (Vault, "", "positive number"),
+        (Vault, "0", "positive number"),
+        (Vault, "03", "positive number"),
+        (Vault, "+3", "positive number"),
+        (Vault, "latest", "positive number"),
+        (Vault, "4294967296", "positive number"),
     ];
     for (kind, version, why) in refusals {
         let sentence = refused(kind, "x", Some(version));
@@ -365,6 +552,14 @@ fn a_prefix_is_the_path_without_its_stars() {
         (Secret, "/team/**", "/team"),
         (Parameter, "/**", ""),
         (Parameter, "/team/app/**", "/team/app"),
+        (Google, "**", ""),
+        (Rendered, "**", ""),
+        (Vaulted, "**", ""),
+        (Setting, "*", "*"),
+        (Setting, "app:*", "app:*"),
+        (Setting, "/app/*", "/app/*"),
+        (Vault, "**", ""),
+        (Vault, "team/app/**", "team/app"),
     ];
     for (kind, path, base) in table {
         assert!(is_prefix(path));
@@ -389,6 +584,15 @@ fn a_prefix_is_the_path_without_its_stars() {
         (Secret, "a/../**", ". or .."),
         (Secret, "*/**", "only allowed as a final /**"),
         (Secret, "", "must end in /**"),
+        (Google, "a/**", "have no levels"),
+        (Google, "a*", "have no levels"),
+        (Vaulted, "/**", "written **"),
+        (Setting, "**", "knows * only"),
+        (Setting, "app/**", "knows * only"),
+        (Setting, "app*x", "must end in *"),
+        (Setting, "a*b*", "only allowed as a final"),
+        (Setting, "a//*", "//"),
+        (Setting, "a,*", "must not contain ','"),
         (
             Secret,
             "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-AbC123/**",
@@ -425,6 +629,10 @@ fn a_prefix_knows_what_is_below_it() {
         ("", "a/b", Some("a/b")),
         ("", "/", None),
         ("", "", None),
+        ("app:*", "app:db:url", Some("db:url")),
+        ("app:*", "app:", None),
+        ("app:*", "apple", None),
+        ("*", "app:db", Some("app:db")),
     ];
     for (base, path, rest) in table {
         assert_eq!(
@@ -446,6 +654,7 @@ fn what_is_printed_is_what_was_written() {
     assert_eq!(entry("/a/b", None).last_segment(), "b");
     assert_eq!(entry("b", None).last_segment(), "b");
     assert_eq!(Prefix { base: "/a".into() }.to_string(), "/a/**");
+    assert_eq!(Prefix { base: "a:*".into() }.to_string(), "a:*");
     for kind in Kind::ALL {
         assert_eq!(kind.as_str().parse(), Ok(kind));
     }
@@ -471,8 +680,10 @@ proptest! {
                 prop_assert_eq!(kind.entry(&scope(), &entry.path, None), Ok(entry.clone()));
                 let parts: Vec<&str> = path.strip_prefix('/').unwrap_or(&path).split('/').collect();
                 prop_assert!(parts.iter().all(|part| !matches!(*part, "" | "." | "..")));
-                prop_assert!(!path.contains(['%', '*', '?', '#', '\\', ' ', ':']));
-                prop_assert!(kind != File || !path.starts_with('/'));
+                prop_assert!(!path.contains(['%', '*', '?', '#', '\\', ' ', ',']));
+                prop_assert!(kind == Setting || !path.contains(':'));
+                prop_assert!(!matches!(kind, File | Vault) || !path.starts_with('/'));
+                prop_assert!(kind != Vault || !path.contains(".."));
                 prop_assert!(kind != Parameter || !path.to_lowercase().starts_with("/aws/reference"));
             }
         }

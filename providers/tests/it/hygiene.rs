@@ -9,6 +9,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
+use crate::contract::faults::{Sample, State};
+use crate::contract::wired;
 use crate::support::{Calls, MARKER, assert_clean, connect, options, prefix, soon, want};
 use crate::wire::{Reply, Request, Wire};
 
@@ -138,4 +140,33 @@ async fn what_is_printed_of_a_value_is_not_the_value() {
     );
     let printed = format!("{answers:?} {answers:#?} {source:?} {connection:?}");
     assert!(!printed.contains(MARKER), "{printed}");
+}
+
+#[tokio::test]
+async fn neither_tokens_nor_values_of_any_kind_are_logged() {
+    for subject in wired() {
+        let about = subject.column();
+        let marked = subject.sample(Sample::Marked).unwrap();
+        let garbage = format!("{{\"value\": \"{MARKER}").into_bytes();
+        let states = [
+            (State::Holds(marked), true),
+            (State::Cut, false),
+            (
+                State::Does(Box::new(move || Reply::Raw(200, "", garbage.clone()))),
+                false,
+            ),
+        ];
+        for (state, good) in states {
+            let log = Everything::default();
+            let _logging = tracing::subscriber::set_default(log.clone());
+            let stage = subject.stage(state).await.unwrap();
+            let answers = stage.source.read(&[want(subject.name("a"))], soon()).await;
+            assert_eq!(answers[0].is_ok(), good, "{about:?}");
+            let printed = format!("{answers:?} {:?}", stage.source);
+            assert!(!printed.contains(MARKER), "{about:?}: {printed}");
+            let text = log.0.lock().unwrap().clone();
+            assert!(text.contains("hyper_util"), "nothing was recorded");
+            assert_no_value(&text);
+        }
+    }
 }

@@ -136,15 +136,33 @@ async fn a_page_that_fails_fails_the_read() {
 
 #[tokio::test]
 async fn pages_that_go_round_in_a_circle_end() {
-    let script = |_: &Request| {
-        let mut body = names(&["/p/a"]);
-        body["NextToken"] = "again".into();
-        Reply::Json(200, body)
+    for next in [&["again"][..], &["one", "other"]] {
+        let script = move |request: &Request| {
+            let mut body = names(&["/p/a"]);
+            body["NextToken"] = next[request.number % next.len()].into();
+            Reply::Json(200, body)
+        };
+        let (_secrets, secrets) = secrets(script).await;
+        let (_parameters, parameters) = parameters(script).await;
+        for source in [&secrets as &dyn Source, &parameters] {
+            assert_eq!(kind(&list(source, "/p").await), Some(ErrorKind::Integrity));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_a_list_is_no_empty_one() {
+    let answer = async |body: Value| {
+        let (one, other) = (body.clone(), body);
+        let (_secrets, secrets) = secrets(move |_| Reply::Json(200, one.clone())).await;
+        let (_parameters, parameters) = parameters(move |_| Reply::Json(200, other.clone())).await;
+        [list(&secrets, "/p").await, list(&parameters, "/p").await]
     };
-    let (_secrets, secrets) = secrets(script).await;
-    let (_parameters, parameters) = parameters(script).await;
-    for source in [&secrets as &dyn Source, &parameters] {
-        assert_eq!(kind(&list(source, "/p").await), Some(ErrorKind::Integrity));
+    for empty in answer(names(&[])).await {
+        assert_eq!(empty, Ok(Vec::new()));
+    }
+    for senseless in answer(json!({})).await {
+        assert_eq!(kind(&senseless), Some(ErrorKind::Integrity));
     }
 }
 
@@ -169,7 +187,7 @@ async fn a_listing_has_one_deadline_for_all_its_pages() {
     let (_wire, source) = secrets(|request| {
         Reply::Late(
             Duration::from_millis(40),
-            json!({"NextToken": request.number.to_string()}),
+            json!({"SecretList": [], "NextToken": request.number.to_string()}),
         )
     })
     .await;

@@ -1,8 +1,9 @@
 //! The stores against what they talk to: a directory, moto, and a server that does everything
 //! wrong that a network or a cloud can do.
 //!
-//! moto is started once per process, from `JASM_TEST_MOTO` or what `tests/tools/moto.sh` prints;
-//! without it the tests that need it fail.
+//! moto and OpenBao are started once per process, from `JASM_TEST_MOTO` and `JASM_TEST_OPENBAO` or what
+//! `tests/tools/moto.sh` and `tests/tools/openbao.sh` print; the clouds' own clients run with the Python of
+//! `JASM_TEST_VENDOR` or `tests/tools/vendor.sh`. Without them the tests that need them fail.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -10,15 +11,27 @@
     reason = "a test that cannot go on has failed; clippy.toml exempts #[test] functions only"
 )]
 
+mod azure;
+mod azure_answers;
 mod batches;
+mod check;
 mod contract;
 mod errors;
+mod gcp;
 mod hygiene;
+mod irsa;
 mod lanes;
 mod listings;
 mod moto;
+mod openbao;
 mod parameter_store;
+mod pinned;
 mod secrets_manager;
 mod support;
 mod tls;
+mod vault;
+mod vault_faults;
+mod vendor;
 mod wire;
+mod workload;
+mod written;

@@ -35,6 +35,7 @@ pub(crate) struct Cloud {
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
     pub(crate) parameters: aws_sdk_ssm::Client,
     pub(crate) region: String,
+    pub(crate) endpoint: String,
 }
 
 impl Cloud {
@@ -58,6 +59,7 @@ impl Cloud {
             secrets: aws_sdk_secretsmanager::Client::new(&seed),
             parameters: aws_sdk_ssm::Client::new(&seed),
             region,
+            endpoint,
         }
     }
 }

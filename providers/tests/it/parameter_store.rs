@@ -129,6 +129,7 @@ async fn an_arn_is_its_name() {
     let scope = Scope {
         region: Some(cloud.region.clone()),
         account: Some("123456789012".to_owned()),
+        ..Scope::default()
     };
     for (name, value) in [("/team/db", "x"), ("bare", "y")] {
         let found = cloud

@@ -201,6 +201,7 @@ async fn an_arn_is_its_name() {
     let scope = Scope {
         region: Some(cloud.region.clone()),
         account: Some("123456789012".to_owned()),
+        ..Scope::default()
     };
     let want = Kind::AwsSecretsManager
         .entry(&scope, &created.arn.unwrap(), None)

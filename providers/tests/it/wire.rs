@@ -1,5 +1,7 @@
 //! A server that speaks just enough HTTP to answer as told, over TLS if need be.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,13 +11,17 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// One request, in the protocol that both services speak.
-#[derive(Debug, Clone)]
+/// One request; the operation is that of the protocol that both AWS services speak.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
     /// How many came before it.
     pub(crate) number: usize,
     /// `GetSecretValue`, …
     pub(crate) operation: String,
+    /// `GET /path?query`.
+    pub(crate) line: String,
+    /// By their names in lower case.
+    pub(crate) headers: HashMap<String, String>,
     pub(crate) body: Value,
 }
 
@@ -55,11 +61,14 @@ impl Reply {
 }
 
 type Script = dyn Fn(&Request) -> Reply + Send + Sync;
+/// What a server answers, boxed.
+pub(crate) type Answers = Box<Script>;
 
 /// The server; it ends when it is dropped.
 pub(crate) struct Wire {
     pub(crate) endpoint: String,
     requests: Arc<Mutex<Vec<Request>>>,
+    accepted: Arc<AtomicUsize>,
     _connections: JoinSet<()>,
 }
 
@@ -85,9 +94,12 @@ impl Wire {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let mut connections = JoinSet::new();
         let seen = Arc::clone(&requests);
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&accepted);
         connections.spawn(async move {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
                 // Else the second write of an answer waits 40 ms for the first one's receipt.
                 let _ = stream.set_nodelay(true);
                 let (script, seen, acceptor) =
@@ -106,6 +118,7 @@ impl Wire {
         Self {
             endpoint,
             requests,
+            accepted,
             _connections: connections,
         }
     }
@@ -113,6 +126,11 @@ impl Wire {
     /// The requests so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
+    }
+
+    /// How many connections were made so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
     }
 
     /// Their operations.
@@ -133,6 +151,7 @@ async fn serve(
     let mut stream = BufReader::new(stream);
     loop {
         let (mut length, mut operation) = (0, String::new());
+        let (mut first, mut headers) = (String::new(), HashMap::new());
         loop {
             let mut line = String::new();
             if stream.read_line(&mut line).await.ok()? == 0 {
@@ -142,8 +161,14 @@ async fn serve(
             if line.is_empty() {
                 break;
             }
+            if first.is_empty() {
+                line.rsplit_once(' ')?.0.clone_into(&mut first);
+                continue;
+            }
             if let Some((name, value)) = line.split_once(':') {
-                match name.to_ascii_lowercase().as_str() {
+                let name = name.to_ascii_lowercase();
+                headers.insert(name.clone(), value.trim().to_owned());
+                match name.as_str() {
                     "content-length" => length = value.trim().parse().ok()?,
                     "x-amz-target" => operation = value.rsplit('.').next()?.trim().to_owned(),
                     _ => {}
@@ -158,6 +183,8 @@ async fn serve(
             let request = Request {
                 number: seen.len(),
                 operation,
+                line: first,
+                headers,
                 body,
             };
             seen.push(request.clone());

@@ -1,0 +1,22 @@
+//! Google Cloud: Secret Manager and Parameter Manager, over their REST APIs.
+//!
+//! A [`Connection`] is one project and location, shared by all identities that read it: HTTP
+//! client, hosts, what the metadata server says. A source is one service of it as one identity.
+//! Google's own client is not used: it prints payloads in `Debug`, has no limit for bodies, and
+//! takes neither certificates nor a host for impersonation.
+
+mod adc;
+mod api;
+mod check;
+mod classify;
+mod connection;
+mod credentials;
+mod federation;
+mod metadata;
+mod parameter_manager;
+mod payload;
+mod secret_manager;
+
+pub use connection::{Cluster, Connection, Hosts, Name, Options};
+pub use parameter_manager::ParameterManager;
+pub use secret_manager::SecretManager;
