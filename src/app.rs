@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use crate::client::Clients;
 use crate::configuration::{self, Config, Origin};
 use crate::events::Publisher;
+use crate::identity::ServiceAccounts;
 use crate::metrics::Metrics;
 use crate::pull::apply::Objects;
 use crate::pull::index::{Event, Index, Key};
@@ -25,6 +26,7 @@ use crate::pull::watch::{Pods, Received, Watch, Watched as _};
 use crate::pull::workload::Workloads;
 use crate::server::{self, Health};
 use crate::settings::Rights;
+use crate::stores::Readers;
 use crate::telemetry;
 
 /// How long what is under way may take to finish after SIGTERM; less than Kubernetes' usual 30 s.
@@ -46,17 +48,21 @@ pub async fn run(origin: Origin) -> Result<(), String> {
     let mut signals = Signals::new()?;
     let metrics = Metrics::new();
     let (listen, rights) = (settings.listen, settings.rights);
+    let Clients {
+        requests: client,
+        watches,
+        own,
+    } = Clients::connect().await?;
+    let index = Arc::new(Mutex::new(Index::default()));
+    let accounts = ServiceAccounts::new(client.clone(), own, index.clone());
     let (config, follow_config) = configuration::follow(
         origin,
         (settings, text),
         metrics.clone(),
+        Readers::Pods(Arc::new(accounts)),
         move |log_level| level.set(log_level),
     )
     .await?;
-    let Clients {
-        requests: client,
-        watches,
-    } = Clients::connect().await?;
     let mut watched = vec![Pods.resource()];
     if rights == Rights::Observe {
         watched.extend(OBSERVED.map(|kind| Ours(kind).resource()));
@@ -69,7 +75,6 @@ pub async fn run(origin: Origin) -> Result<(), String> {
 
     let (publisher, send_events) = Publisher::start(client.clone(), instance(), metrics.clone());
     let (queue_handle, queue) = Queue::new();
-    let index = Arc::new(Mutex::new(Index::default()));
     let observed = match rights {
         Rights::Observe => Observed::watching(),
         Rights::Default | Rights::WriteOnly => Observed::default(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cli::{EXIT_CODES, completions, config, explain, lint, man, policy, render};
+use crate::cli::{EXIT_CODES, completions, config, doctor, explain, lint, man, policy, render};
 use crate::configuration::Origin;
 use crate::settings::{self, LogFormat, LogLevel, Overrides, Rights};
 
@@ -43,9 +43,19 @@ pub enum Command {
     /// Values are masked in a way that no API server accepts; --show-values prints objects that can be
     /// applied. Owners are left out, as only a cluster knows them.
     Render(render::Render),
-    /// Ask the config who may read what, and AWS what it has to allow
+    /// Ask the config who may read what, and what the stores' clouds have to allow
     #[command(subcommand)]
     Policy(policy::Commands),
+    /// Look at the stores and the cluster as JASM uses them, and say what to mend
+    ///
+    /// Of each store of the config: whether its address answers (name, connection, certificate), as
+    /// whom it is read, and whether one read works. Of the cluster: whether the API server answers,
+    /// whether JASM's account has the rights that the config needs, and whether the admission policies
+    /// that hold it to them are in force.
+    ///
+    /// The stores are read with the identity of this process: on your machine with yours, in JASM's pod
+    /// with JASM's (kubectl exec). Values are never printed.
+    Doctor(Box<doctor::Doctor>),
     /// Check the config, or print its JSON Schema
     #[command(subcommand)]
     Config(config::Commands),

@@ -13,6 +13,7 @@ use crate::diagnostic::{self, Diagnostic};
 
 pub mod completions;
 pub mod config;
+pub mod doctor;
 pub mod explain;
 pub mod input;
 pub mod lint;
@@ -20,6 +21,7 @@ pub mod man;
 pub mod policy;
 pub mod render;
 
+mod account;
 mod cluster;
 mod operator;
 mod settled;
@@ -156,6 +158,7 @@ pub fn dispatch(command: Command, run: impl FnOnce(Run) -> ExitCode) -> ExitCode
         Command::Explain(args) => telling(|streams| explain::run(*args, streams)),
         Command::Render(args) => telling(|streams| render::run(&args, streams)),
         Command::Policy(args) => telling(|streams| policy::run(args, streams)),
+        Command::Doctor(args) => telling(|streams| doctor::run(*args, streams)),
         Command::Config(args) => telling(|streams| config::run(args, streams)),
         Command::Completions(args) => telling(|streams| completions::run(&args, streams)),
         Command::Man(args) => telling(|streams| man::run(&args, streams)),

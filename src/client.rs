@@ -12,8 +12,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::retry::RetryPolicy;
 use kube::client::{Body, ClientBuilder, ConfigExt as _};
 use kube::{Client, Config};
+use secrecy::ExposeSecret as _;
 use tower::retry::RetryLayer;
 use tower::{BoxError, ServiceBuilder, ServiceExt as _};
+use zeroize::Zeroizing;
+
+use crate::identity::Own;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -33,6 +37,8 @@ pub struct Clients {
     pub requests: Client,
     /// For watches.
     pub watches: Client,
+    /// For whom the token is that both show.
+    pub own: Own,
 }
 
 impl Clients {
@@ -52,7 +58,28 @@ impl Clients {
         };
         let requests = connect().map_err(unusable)?;
         let watches = connect().map_err(unusable)?;
-        Ok(Self { requests, watches })
+        let own = own(&config).await;
+        Ok(Self {
+            requests,
+            watches,
+            own,
+        })
+    }
+}
+
+/// What the token tells that the API server gets; nothing where it is no token that identifies JASM.
+async fn own(config: &Config) -> Own {
+    let auth = &config.auth_info;
+    if let Some(token) = &auth.token {
+        return Own::of(token.expose_secret());
+    }
+    match &auth.token_file {
+        // One that cannot be read is no credential either: the first request says so.
+        Some(file) => match tokio::fs::read_to_string(file).await {
+            Ok(token) => Own::of(&Zeroizing::new(token)),
+            Err(_) => Own::default(),
+        },
+        None => Own::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use crate::metrics::Metrics;
 use crate::settings::{LogLevel, Overrides, Settings};
-use crate::stores::Stores;
+use crate::stores::{Readers, Stores};
 
 /// A mounted ConfigMap changes in several steps; they are read as one.
 const SETTLE: Duration = Duration::from_millis(250);
@@ -84,9 +84,10 @@ pub async fn follow(
     origin: Origin,
     (settings, text): (Settings, Option<String>),
     metrics: Metrics,
+    readers: Readers,
     set_level: impl Fn(LogLevel) + Send + 'static,
 ) -> Result<(watch::Receiver<Arc<Config>>, impl Future<Output = ()>), String> {
-    let stores = Stores::connect(&settings, &Stores::default(), &metrics).await?;
+    let stores = Stores::connect(&settings, &Stores::default(), &metrics, &readers).await?;
     warn_of_doubts(&settings);
     metrics.config_good(true);
     let (sender, receiver) = watch::channel(Arc::new(Config {
@@ -105,7 +106,10 @@ pub async fn follow(
     let task = async move {
         // The watcher ends when it is dropped.
         let _watcher = watcher;
-        reload_on(changes, text, &origin, &metrics, &sender, set_level).await;
+        reload_on(
+            changes, text, &origin, &metrics, &readers, &sender, set_level,
+        )
+        .await;
     };
     Ok((receiver, task))
 }
@@ -141,6 +145,7 @@ async fn reload_on(
     first: Option<String>,
     origin: &Origin,
     metrics: &Metrics,
+    readers: &Readers,
     sender: &watch::Sender<Arc<Config>>,
     set_level: impl Fn(LogLevel),
 ) {
@@ -158,7 +163,7 @@ async fn reload_on(
         let before = sender.borrow().clone();
         let config = async {
             let settings = origin.parse(text?.as_deref())?;
-            let stores = Stores::connect(&settings, &before.stores, metrics).await?;
+            let stores = Stores::connect(&settings, &before.stores, metrics, readers).await?;
             Ok::<_, String>(Config {
                 settings,
                 stores,

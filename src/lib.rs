@@ -3,7 +3,7 @@
 //! # From a pod to its Secret
 //!
 //! ```text
-//!  API server                                                        stores (AWS, a directory, …)
+//!  API server                                                        stores (AWS, Vault, …)
 //!      │ pods                                                                 ▲
 //!      ▼                                                                      │ one call for however many ask
 //!  pull::watch ──► pull::index ──► pull::queue ──► pull::reconcile ──► pull::fetch ──► jasm_providers::Lane
@@ -33,8 +33,9 @@
 //!   [`pull::report`] and [`events`] tell it.
 //!
 //! Around it: [`args`] and [`settings`] are what an operator says, [`configuration`] keeps the last
-//! good of it in force, [`stores`] are the stores it names, [`client`] are the connections to the API
-//! server, [`app`] wires all parts, [`server`], [`metrics`] and [`telemetry`] show how they do.
+//! good of it in force, [`stores`] are the stores it names, each with a lane for every identity that reads it,
+//! [`identity`] finds ServiceAccounts and has tokens of theirs made, [`client`] are the connections to the
+//! API server, [`app`] wires all parts, [`server`], [`metrics`] and [`telemetry`] show how they do.
 //!
 //! Beside the controller: [`cli`] has the other commands; they use the parts above, most of them
 //! without a cluster. [`manifests`] reads what makes pods, [`lint`] checks it with the controller's
@@ -42,7 +43,8 @@
 //!
 //! Pure, without I/O: `annotation`, `asked`, `index`, `plan`, `shares`, `merge`, `render`, `request`,
 //! `reference`, `condition`, `policy`, `settings`, `yaml`, `manifests`, `lint`, `diagnostic`.
-//! Only `watch`, `apply`, `workload`, `events` and `jasm explain pod` speak to the API server.
+//! Only `watch`, `apply`, `workload`, `events`, `identity`, `jasm explain pod` and `jasm doctor` speak to
+//! the API server.
 
 pub mod app;
 pub mod args;
@@ -51,6 +53,7 @@ pub mod client;
 pub mod configuration;
 pub mod diagnostic;
 pub mod events;
+pub mod identity;
 pub mod lint;
 pub mod manifests;
 pub mod metrics;

@@ -106,20 +106,29 @@ pub fn allows(rules: &[Rule], namespace: &str, path: &str) -> bool {
     grant(rules, namespace, path).is_some()
 }
 
-/// Whether anything below `base` could be allowed; what is there is then checked one by one.
+/// Whether anything below `base` could be allowed; what is there is then checked one by one. A base that
+/// ends in `*` is a beginning: everything that begins so, whatever follows.
 #[must_use]
 pub fn grant_below(rules: &[Rule], namespace: &str, base: &str) -> Option<Below> {
+    let beginning = base.strip_suffix('*');
     let base: Vec<_> = if base.is_empty() {
         Vec::new()
     } else {
-        base.split('/').collect()
+        beginning.unwrap_or(base).split('/').collect()
     };
-    let whole = first(rules, namespace, |pattern| covers_below(pattern, &base));
-    let partly = || first(rules, namespace, |pattern| reaches_below(pattern, &base));
+    let (covers, reaches): (Test, Test) = match beginning {
+        None => (covers_below, reaches_below),
+        Some(_) => (covers_beginning, reaches_beginning),
+    };
+    let whole = first(rules, namespace, |pattern| covers(pattern, &base));
+    let partly = || first(rules, namespace, |pattern| reaches(pattern, &base));
     whole
         .map(Below::Whole)
         .or_else(|| partly().map(Below::Partly))
 }
+
+/// A pattern against what is to be read below a base, both by their segments.
+type Test = fn(&[&str], &[&str]) -> bool;
 
 /// True if some path below `base` could be allowed; what is there is then checked one by one.
 #[must_use]
@@ -176,6 +185,42 @@ fn covers_below(pattern: &[&str], base: &[&str]) -> bool {
             glob(first, segment) && covers_below(pattern, base)
         }
         _ => false,
+    }
+}
+
+/// True if the pattern can match a path that begins so; the last segment is cut off anywhere.
+fn reaches_beginning(pattern: &[&str], start: &[&str]) -> bool {
+    match (pattern, start) {
+        ([], _) | (_, []) => false,
+        (["**", ..], _) => true,
+        ([first, ..], [cut]) => glob_begins(first, cut),
+        ([first, pattern @ ..], [segment, start @ ..]) => {
+            glob(first, segment) && reaches_beginning(pattern, start)
+        }
+    }
+}
+
+/// True only if the pattern matches every path that begins so. What follows may have a `/` in it, which
+/// `*` does not match: only `**` covers it.
+fn covers_beginning(pattern: &[&str], start: &[&str]) -> bool {
+    match (pattern, start) {
+        (["**"], [_, ..]) => true,
+        (["**", after @ ..], [_, later @ ..]) => {
+            covers_beginning(after, start)
+                || (!later.is_empty() && covers_beginning(pattern, later))
+        }
+        ([first, after @ ..], [segment, later @ ..]) if !later.is_empty() => {
+            glob(first, segment) && covers_beginning(after, later)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a pattern of a segment matches something that begins so.
+fn glob_begins(pattern: &str, start: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern.starts_with(start),
+        Some((head, _)) => head.starts_with(start) || start.starts_with(head),
     }
 }
 
@@ -291,6 +336,50 @@ mod tests {
     }
 
     #[test]
+    fn a_beginning_is_covered_only_where_all_that_can_follow_is() {
+        let table = [
+            // What follows may hold a slash.
+            ("app:*", "app:*", "partly"),
+            ("app:*", "app:db:*", "partly"),
+            ("**", "app:*", "whole"),
+            ("**", "*", "whole"),
+            ("*", "*", "partly"),
+            ("app:db", "app:*", "partly"),
+            ("app:db", "app:x*", "nothing"),
+            ("app:db", "app:db:*", "nothing"),
+            ("apple", "app*", "partly"),
+            ("apple", "app:*", "nothing"),
+            ("*:db", "app:*", "partly"),
+            ("a*z", "app:*", "partly"),
+            ("b*", "app:*", "nothing"),
+            ("{namespace}:*", "shop:*", "partly"),
+            ("{namespace}:*", "shop*", "partly"),
+            ("{namespace}:*", "other:*", "nothing"),
+            ("{namespace}/**", "shop/*", "whole"),
+            ("{namespace}/**", "shop/a*", "whole"),
+            ("{namespace}/**", "shop/a/b*", "whole"),
+            ("{namespace}/**", "shop*", "partly"),
+            ("{namespace}/**", "shop:*", "nothing"),
+            ("{namespace}/*", "shop/a*", "partly"),
+            ("{namespace}/*", "shop/a/b*", "nothing"),
+            ("/{namespace}/**", "/shop/*", "whole"),
+            ("/{namespace}/**", "shop/*", "nothing"),
+            ("/{namespace}/**", "/*", "partly"),
+            ("**/db/**", "a/db/*", "whole"),
+            ("**/db/**", "a/d*", "partly"),
+            ("a/**/z", "a/b*", "partly"),
+        ];
+        for (pattern, base, expected) in table {
+            let found = match grant_below(&rules(&["*"], &[pattern]), "shop", base) {
+                Some(Below::Whole(_)) => "whole",
+                Some(Below::Partly(_)) => "partly",
+                None => "nothing",
+            };
+            assert_eq!(found, expected, "{pattern} {base}");
+        }
+    }
+
+    #[test]
     fn the_first_rule_that_grants_is_named_by_its_place() {
         let mut three = rules(&["other"], &["**"]);
         three.extend(rules(&["sh*"], &["/a", "/{namespace}/db"]));
@@ -320,6 +409,21 @@ mod tests {
         #[test]
         fn a_path_without_stars_allows_exactly_itself(a in "(/[a-z]{1,3}){1,4}", b in "(/[a-z]{1,3}){1,4}") {
             proptest::prop_assert_eq!(allows(&rules(&["*"], &[a.as_str()]), "n", &b), a == b);
+        }
+
+        #[test]
+        fn what_is_allowed_and_begins_so_is_worth_the_call(
+            pattern in "([a-c:]{0,2}(\\*)?[a-c:]?|\\*\\*)(/([a-c:]{1,2}(\\*)?|\\*\\*)){0,3}",
+            path in "[a-c:]{1,3}(/[a-c:]{1,2}){0,3}", cut in 0_usize..8,
+        ) {
+            let rules = rules(&["*"], &[pattern.as_str()]);
+            let start = &path[..cut.min(path.len())];
+            let below = grant_below(&rules, "n", &format!("{start}*"));
+            if allows(&rules, "n", &path) {
+                proptest::prop_assert!(below.is_some());
+            } else if start != path {
+                proptest::prop_assert!(!matches!(below, Some(Below::Whole(_))));
+            }
         }
 
         #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::policy;
 
+mod backends;
 pub mod fields;
 mod places;
 mod read;
@@ -15,10 +16,12 @@ pub mod schema;
 mod store;
 mod stores;
 mod warnings;
+mod workload;
 
+pub use backends::{Azure, Gcp, Vault};
 pub use places::places;
 pub use read::duration;
-pub use store::{AwsEndpoint, Backend, Store};
+pub use store::{AwsEndpoint, Backend, Identity, Store};
 pub use warnings::Warning;
 
 /// Everything that an operator decides.
@@ -96,6 +99,15 @@ impl Settings {
         self.namespaces
             .iter()
             .any(|pattern| policy::glob(pattern, namespace))
+    }
+
+    /// True if every pod reads the store as itself, by the word that an annotation has for it.
+    #[must_use]
+    pub fn reads_as_workload(&self, word: &str) -> bool {
+        let named = |name| self.stores.iter().find(|store| store.name == name);
+        names_for(word)
+            .find_map(named)
+            .is_some_and(|store| store.identity == Identity::Workload)
     }
 }
 

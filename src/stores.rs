@@ -1,14 +1,28 @@
 //! The stores of the config, ready to be read.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jasm_providers::batching::LaneOptions;
-use jasm_providers::{Lane, Source, aws, file};
+use jasm_providers::source::Observer;
+use jasm_providers::{Error, ErrorKind, Identity, Lane};
+use tokio::time::Instant;
 
+use crate::identity::Accounts;
 use crate::metrics::Metrics;
 use crate::pull::reference::Catalog;
-use crate::settings::{self, AwsEndpoint, Backend, Settings};
+use crate::pull::request::ReadAs;
+use crate::settings::{self, Backend, Settings};
+
+mod connect;
+mod examined;
+mod lanes;
+
+use connect::Connected;
+pub use examined::Examined;
+use lanes::Lanes;
 
 /// When reads wait to go together. A batch takes longer than a single read, so it is for what the
 /// store would not bear: Secrets Manager answers thousands of single reads a second, Parameter
@@ -20,18 +34,37 @@ fn pace(backend: &Backend) -> LaneOptions {
             max: Some(64),
             ..LaneOptions::default()
         },
-        Backend::AwsParameterStore(_) | Backend::File { .. } => LaneOptions::default(),
+        // They have no batches but App Configuration, whose calls are counted by the day or hour.
+        Backend::AwsParameterStore(_)
+        | Backend::File { .. }
+        | Backend::GcpSecretManager(_)
+        | Backend::GcpParameterManager(_)
+        | Backend::AzureKeyVault(_)
+        | Backend::AzureAppConfiguration(_)
+        | Backend::Vault(_) => LaneOptions::default(),
     }
 }
 
-/// One store with its lane.
-#[derive(Debug)]
+/// Who reads a store that is read as the pod.
+#[derive(Debug, Clone)]
+pub enum Readers {
+    /// The ServiceAccount of the pod that asks, found by these.
+    Pods(Arc<dyn Accounts>),
+    /// Whoever runs this process: there are no pods here.
+    Process,
+}
+
+/// One store with the ways to it.
 pub struct Store {
     /// What the config says of it.
     pub settings: settings::Store,
-    /// Where its reads go through.
-    pub lane: Lane,
-    timeout: std::time::Duration,
+    backend: Connected,
+    observer: Observer,
+    readers: Readers,
+    /// As the process itself; what the store needs of it may be missing where only pods read.
+    process: Result<Lane, Error>,
+    workloads: Mutex<Lanes>,
+    timeout: Duration,
 }
 
 /// All stores by name.
@@ -47,6 +80,7 @@ impl Stores {
         settings: &Settings,
         before: &Self,
         metrics: &Metrics,
+        readers: &Readers,
     ) -> Result<Self, String> {
         let mut stores = BTreeMap::new();
         for store in &settings.stores {
@@ -56,13 +90,10 @@ impl Stores {
                 .filter(|old| old.settings == *store && old.timeout == settings.store_timeout);
             let connected = match same {
                 Some(old) => old.clone(),
-                None => Arc::new(Store {
-                    settings: store.clone(),
-                    lane: lane(store, settings, metrics)
-                        .await
-                        .map_err(|why| format!("store \"{}\": {why}", store.name))?,
-                    timeout: settings.store_timeout,
-                }),
+                None => {
+                    let connected = Store::connect(store, settings, metrics, readers).await;
+                    Arc::new(connected.map_err(|why| format!("store \"{}\": {why}", store.name))?)
+                }
             };
             stores.insert(store.name.clone(), connected);
         }
@@ -83,48 +114,114 @@ impl Catalog for Stores {
     }
 }
 
-async fn lane(
-    store: &settings::Store,
-    settings: &Settings,
-    metrics: &Metrics,
-) -> Result<Lane, String> {
-    let observer = metrics.observer(&store.name);
-    let source: Arc<dyn Source> = match &store.backend {
-        Backend::File { root } => {
-            Arc::new(file::Directory::new(root, observer).map_err(|error| error.to_string())?)
+impl Store {
+    async fn connect(
+        store: &settings::Store,
+        settings: &Settings,
+        metrics: &Metrics,
+        readers: &Readers,
+    ) -> Result<Self, String> {
+        // The other kinds' audiences are the clouds' own.
+        if let (Backend::Vault(vault), Readers::Pods(accounts)) = (&store.backend, readers)
+            && let Some(audience) = &vault.audience
+        {
+            accounts.allows(audience).map_err(|why| why.to_string())?;
         }
-        Backend::AwsSecretsManager(endpoint) => {
-            let connection = connect(endpoint, settings).await?;
-            Arc::new(aws::SecretsManager::new(&connection, observer))
-        }
-        Backend::AwsParameterStore(endpoint) => {
-            let connection = connect(endpoint, settings).await?;
-            Arc::new(aws::ParameterStore::new(&connection, observer))
-        }
-    };
-    Ok(Lane::new(
-        source,
-        LaneOptions {
+        let backend = Connected::to(store, settings).await?;
+        let observer = metrics.observer(&store.name);
+        let options = LaneOptions {
             timeout: settings.store_timeout,
             ..pace(&store.backend)
-        },
-    ))
+        };
+        let process = backend
+            .source(Identity::Controller, observer.clone())
+            .map(|source| Lane::new(source, options));
+        if store.identity == settings::Identity::Controller
+            && let Err(error) = &process
+        {
+            return Err(error.to_string());
+        }
+        Ok(Self {
+            settings: store.clone(),
+            backend,
+            observer,
+            readers: readers.clone(),
+            process,
+            workloads: Mutex::default(),
+            timeout: settings.store_timeout,
+        })
+    }
+
+    /// The way to it as whom the request reads, and as nobody else.
+    ///
+    /// # Errors
+    /// If the ServiceAccount cannot be told, or has not what the store needs of it.
+    pub async fn lane(&self, read_as: &ReadAs, namespace: &str) -> Result<Lane, Error> {
+        match (&self.readers, read_as, self.settings.identity) {
+            (Readers::Process, ..) | (_, ReadAs::Store, settings::Identity::Controller) => {
+                self.process.clone()
+            }
+            (Readers::Pods(accounts), ReadAs::ServiceAccount(name), _) => {
+                self.workload(accounts.as_ref(), namespace, name).await
+            }
+            // Whose pod it is was not settled: the process's own rights are no way out.
+            (Readers::Pods(_), ReadAs::Store | ReadAs::Workload, _) => Err(Error::new(
+                ErrorKind::Unsupported,
+                "it is read as the pod's ServiceAccount, and nobody said which that is",
+            )),
+        }
+    }
+
+    async fn workload(
+        &self,
+        accounts: &dyn Accounts,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Lane, Error> {
+        let deadline = Instant::now() + self.timeout;
+        let found = accounts.find(namespace, name, deadline).await?;
+        let mut lanes = self
+            .workloads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        lanes.of(found, |account| {
+            let source = self
+                .backend
+                .source(Identity::Workload(account), self.observer.clone())?;
+            let options = LaneOptions {
+                timeout: self.timeout,
+                ..pace(&self.settings.backend)
+            };
+            Ok(Lane::new(source, options))
+        })
+    }
+
+    /// As whom the request reads, for messages; nothing where that is the process itself.
+    #[must_use]
+    pub fn as_whom(&self, read_as: &ReadAs, namespace: &str) -> String {
+        match (&self.readers, read_as) {
+            (Readers::Pods(_), ReadAs::ServiceAccount(name)) => {
+                format!(" as the ServiceAccount {namespace}/{name}")
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// A read was refused: what is written on the ServiceAccount may have changed meanwhile.
+    pub fn doubt(&self, read_as: &ReadAs, namespace: &str) {
+        if let (ReadAs::ServiceAccount(name), Readers::Pods(accounts)) = (read_as, &self.readers) {
+            accounts.doubt(namespace, name);
+        }
+    }
 }
 
-async fn connect(endpoint: &AwsEndpoint, settings: &Settings) -> Result<aws::Connection, String> {
-    let ca_pem = match &endpoint.ca_file {
-        None => None,
-        Some(path) => Some(tokio::fs::read(path).await.map_err(|error| {
-            format!("caFile {} cannot be read: {}", path.display(), error.kind())
-        })?),
-    };
-    let options = aws::Options {
-        endpoint: endpoint.endpoint.clone(),
-        ca_pem,
-        timeout: settings.store_timeout,
-        ..aws::Options::new(endpoint.region.clone())
-    };
-    aws::Connection::new(&options)
-        .await
-        .map_err(|error| error.to_string())
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,5 @@
 //! The operator's config: stores, paths, and who may read them, by the controller's own code.
 
-use jasm_providers::Kind;
-
 use super::made::{Asked, Made};
 use super::rules::{
     INVALID_PATH, NOT_CHECKED, NOT_SERVED, REFUSED, SECRET_IN_CONFIG_MAP, UNKNOWN_STORE,
@@ -10,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::pull::condition::Condition;
 use crate::pull::reference::{self, Reference};
 use crate::pull::request::ObjectKind;
-use crate::settings::{Settings, Store};
+use crate::settings::{Backend, Settings, Store};
 
 pub(super) fn check(made: &[Made<'_>], settings: &Settings, found: &mut Vec<Diagnostic>) {
     let mut noted = false;
@@ -112,8 +110,14 @@ fn request(
 
 /// Kinds of store whose every value is secret, as their adapters mark it.
 fn always_secret(store: &Store) -> bool {
-    match store.backend.kind() {
-        Kind::AwsSecretsManager | Kind::File => true,
-        Kind::AwsParameterStore => false,
+    match &store.backend {
+        Backend::AwsSecretsManager(_)
+        | Backend::GcpSecretManager(_)
+        | Backend::AzureKeyVault(_)
+        | Backend::Vault(_)
+        | Backend::File { .. } => true,
+        // What was rendered may have secrets in it.
+        Backend::GcpParameterManager(gcp) => gcp.render,
+        Backend::AwsParameterStore(_) | Backend::AzureAppConfiguration(_) => false,
     }
 }

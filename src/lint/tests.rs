@@ -105,8 +105,8 @@ fn every_form_of_annotation_has_its_places() {
             "error annotation/unknown 7:9+25 unknown annotation: \"secret-snc\" = did you mean \"secret-sync\"?",
         ),
         (
-            "        jasm.codnod.io/identity: workload\n",
-            "error annotation/invalid 7:9+23 \"identity: workload\" is not implemented in this version = remove the annotation",
+            "        jasm.codnod.io/wait: required\n",
+            "error annotation/invalid 7:9+19 \"wait: required\" is not implemented in this version = remove the annotation",
         ),
         (
             "        jasm.codnod.io/secret.s: |\n          # first\n          aws:/a\n          aws:/b#/x\n",

@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Place;
-use crate::pull::request::{ObjectKind, Request};
+use crate::pull::request::{ObjectKind, ReadAs, Request};
 use crate::yaml;
 
 mod environment;
+mod identity;
 mod one_liner;
 mod sync;
 mod words;
@@ -25,7 +26,8 @@ const SECRET_SYNC: &str = "secret-sync";
 const CONFIG_SYNC: &str = "config-sync";
 const ENVIRONMENT: &str = "environment";
 const ENVIRONMENT_NAME: &str = "environment-name";
-/// Options of a whole pod; `refresh: start` is what this version does, all else is refused.
+/// Options of a whole pod; beside `identity: workload` and `refresh: start`, which is what this version
+/// does, all else is refused.
 const OPTIONS: [&str; 4] = ["identity", "wait", "refresh", "restart"];
 const KNOWN: [&str; 10] = [
     SECRET_SYNC,
@@ -143,6 +145,7 @@ pub fn parse(annotations: &BTreeMap<String, String>, labels: &BTreeMap<String, S
     let mut problems = Vec::new();
     let mut refused = BTreeSet::new();
     let mut refuse_all = false;
+    let mut as_workload = false;
     for (full, text) in annotations {
         let Some(name) = full.strip_prefix(PREFIX) else {
             continue;
@@ -160,6 +163,17 @@ pub fn parse(annotations: &BTreeMap<String, String>, labels: &BTreeMap<String, S
             ENVIRONMENT => environment::parse(text, annotations, labels),
             ENVIRONMENT_NAME => Ok(Vec::new()),
             "refresh" if text.trim() == "start" => Ok(Vec::new()),
+            "identity" => match identity::parse(text.trim()) {
+                Ok(_) => {
+                    as_workload = true;
+                    Ok(Vec::new())
+                }
+                Err(message) => {
+                    refuse_all = true;
+                    complain(message, Spot::Value);
+                    continue;
+                }
+            },
             option if OPTIONS.contains(&option) => {
                 refuse_all = true;
                 let message = format!(
@@ -207,6 +221,11 @@ pub fn parse(annotations: &BTreeMap<String, String>, labels: &BTreeMap<String, S
     }
     if refuse_all {
         wanted.clear();
+    }
+    if as_workload {
+        for wanted in &mut wanted {
+            wanted.request.read_as = ReadAs::Workload;
+        }
     }
     wanted.retain(|wanted| !refused.contains(&(wanted.kind, wanted.name.clone())));
     problems.sort();

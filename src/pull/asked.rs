@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use crate::pull::annotation::{self, NAME_LABELS, Problem};
 use crate::pull::pod::{Pairs, Pod};
-use crate::pull::request::{Request, Target};
+use crate::pull::request::{ReadAs, Request, Target};
 
 /// The text that requests are parsed from: equal for all pods of one template.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -40,6 +40,47 @@ pub struct Wish {
     pub requests: Vec<Arc<Request>>,
     /// One text for all of them, equal exactly where the same is asked.
     pub canonical: String,
+}
+
+impl Wish {
+    fn of(requests: Vec<Arc<Request>>) -> Self {
+        let mut texts: Vec<_> = requests.iter().map(|request| request.canonical()).collect();
+        texts.sort();
+        texts.dedup();
+        Self {
+            requests,
+            canonical: texts.join("\n"),
+        }
+    }
+
+    /// The same asked as this ServiceAccount, where a request reads as the pod: because it asks for
+    /// that, or because its store is read so. None if none does.
+    #[must_use]
+    pub fn read_as(
+        &self,
+        service_account: &str,
+        as_workload: impl Fn(&str) -> bool,
+    ) -> Option<Self> {
+        let reads = |request: &Request| {
+            let asks = request.read_as == ReadAs::Workload;
+            request
+                .store()
+                .is_some_and(|store| asks || as_workload(store))
+        };
+        if !self.requests.iter().any(|request| reads(request)) {
+            return None;
+        }
+        let service_account: Box<str> = service_account.into();
+        let settled = self.requests.iter().map(|request| {
+            if !reads(request) {
+                return request.clone();
+            }
+            let mut request = Request::clone(request);
+            request.read_as = ReadAs::ServiceAccount(service_account.clone());
+            Arc::new(request)
+        });
+        Some(Self::of(settled.collect()))
+    }
 }
 
 /// What a text asks for.
@@ -78,19 +119,10 @@ impl Asked {
                 .or_default()
                 .push(Arc::new(wanted.request));
         }
-        let wish = |requests: Vec<Arc<Request>>| {
-            let mut texts: Vec<_> = requests.iter().map(|request| request.canonical()).collect();
-            texts.sort();
-            texts.dedup();
-            Arc::new(Wish {
-                requests,
-                canonical: texts.join("\n"),
-            })
-        };
         Self {
             wishes: requests
                 .into_iter()
-                .map(|(target, requests)| (target, wish(requests)))
+                .map(|(target, requests)| (target, Arc::new(Wish::of(requests))))
                 .collect(),
             problems: parsed.problems,
         }
@@ -147,6 +179,21 @@ mod tests {
         let (_, other) = parser.parse(said("local:b", "one"));
         assert!(Arc::ptr_eq(&one, &two));
         assert!(!Arc::ptr_eq(&one, &other));
+    }
+
+    #[test]
+    fn who_reads_is_part_of_what_is_asked_where_a_store_is_read_as_the_pod() {
+        let (_, asked) = Parser::default().parse(said("aws:/a", "p"));
+        let (_, wish) = &asked.wishes[0];
+        assert!(wish.read_as("shop", |_| false).is_none());
+        let shop = wish.read_as("shop", |store| store == "aws").unwrap();
+        let other = wish.read_as("other", |store| store == "aws").unwrap();
+        assert_eq!(
+            shop.requests[0].read_as,
+            ReadAs::ServiceAccount("shop".into())
+        );
+        assert_ne!(shop.canonical, other.canonical);
+        assert_ne!(shop.canonical, wish.canonical);
     }
 
     #[test]

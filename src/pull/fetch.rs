@@ -5,9 +5,8 @@ use std::sync::Arc;
 use jasm_providers::{Entry, EntryRef, ErrorKind, Prefix};
 use tokio::time::Instant;
 
-use crate::policy;
 use crate::pull::condition::{Condition, Failure, Retry};
-use crate::pull::reference::{self, Reference, Resolved, below};
+use crate::pull::reference::{self, Reference, Resolved, patterns};
 use crate::pull::render::Payload;
 use crate::pull::request::{ObjectKind, Request};
 use crate::stores::{Store, Stores};
@@ -61,7 +60,10 @@ impl Bound {
                 started: None,
                 versions: Vec::new(),
             },
-            Reference::Entry(store, entry) => match self.entry(store, entry, not_before).await {
+            Reference::Entry(store, entry) => match self
+                .entry(store, entry, request, namespace, not_before)
+                .await
+            {
                 Ok((read, started)) => Fetched {
                     versions: vec![(self.label.clone(), read.version.0.clone())],
                     payload: Payload::Entry {
@@ -78,7 +80,7 @@ impl Bound {
                     }
                 }
                 Err((error, _)) => {
-                    return Err(self.failed(&error));
+                    return Err(self.failed(&error, request, namespace));
                 }
             },
             Reference::Prefix(store, prefix) => {
@@ -100,26 +102,44 @@ impl Bound {
     }
 
     /// The store's error with what follows from it.
-    fn failed(&self, error: &jasm_providers::Error) -> Failure {
+    fn failed(&self, error: &jasm_providers::Error, request: &Request, namespace: &str) -> Failure {
+        let as_whom = match &self.what {
+            Reference::Entry(store, _) | Reference::Prefix(store, _) => {
+                store.as_whom(&request.read_as, namespace)
+            }
+            Reference::Literal(_) => String::new(),
+        };
         let condition = Condition::Fetch(error.kind);
         let next = match condition.row().retry {
             Retry::OnChange => "",
             Retry::WhileWaiting => "; it is read again while a pod waits",
             Retry::Backoff(_) => "; it is read again",
         };
-        Failure::new(condition, format!("{}: {error}{next}", self.label))
+        Failure::new(condition, format!("{}{as_whom}: {error}{next}", self.label))
     }
 
     async fn entry(
         &self,
         store: &Store,
         entry: &EntryRef,
+        request: &Request,
+        namespace: &str,
         not_before: Instant,
     ) -> Result<(Entry, Instant), (jasm_providers::Error, Instant)> {
-        let outcome = store.lane.read(entry, not_before).await;
+        let lane = store
+            .lane(&request.read_as, namespace)
+            .await
+            .map_err(|error| {
+                doubt(store, &error, request, namespace);
+                (error, Instant::now())
+            })?;
+        let outcome = lane.read(entry, not_before).await;
         match &outcome.result {
             Ok(read) => Ok((read.clone(), outcome.started)),
-            Err(error) => Err((error.clone(), outcome.started)),
+            Err(error) => {
+                doubt(store, error, request, namespace);
+                Err((error.clone(), outcome.started))
+            }
         }
     }
 
@@ -132,22 +152,29 @@ impl Bound {
         not_before: Instant,
     ) -> Result<Fetched, Failure> {
         let label = &self.label;
-        let failed = |error: &jasm_providers::Error| self.failed(error);
-        let outcome = store.lane.list(prefix, not_before).await;
+        let failed = |error: &jasm_providers::Error| {
+            doubt(store, error, request, namespace);
+            self.failed(error, request, namespace)
+        };
+        let lane = store.lane(&request.read_as, namespace).await;
+        let outcome = lane
+            .map_err(|error| failed(&error))?
+            .list(prefix, not_before)
+            .await;
         let listed = outcome.result.as_ref().map_err(failed)?;
         // Everything is checked before the first value is asked for or used.
         if let Some(denied) = listed
             .iter()
-            .find(|listed| !policy::allows(&store.settings.allow, namespace, &listed.path))
+            .find(|listed| !store.settings.lets(namespace, &listed.path))
         {
             let message = format!(
                 "{}: {label} has {} below it, which the store \"{}\" does not let the namespace {namespace} read: \
-                 a prefix is read whole or not at all; a rule {{namespaces: [\"{namespace}\"], paths: [\"{}\"]}} \
+                 a prefix is read whole or not at all; a rule {{namespaces: [\"{namespace}\"], paths: [{}]}} \
                  in its \"allow\" would let it",
                 request.said_in,
                 denied.path,
                 store.settings.name,
-                below(prefix)
+                patterns(prefix)
             );
             return Err(Failure::new(Condition::PolicyRefused, message));
         }
@@ -163,7 +190,10 @@ impl Bound {
                         path: listed.path.clone(),
                         version: None,
                     };
-                    match self.entry(store, &want, not_before).await {
+                    match self
+                        .entry(store, &want, request, namespace, not_before)
+                        .await
+                    {
                         Ok((entry, started)) => Ok((relative, entry, started)),
                         Err((error, _)) => Err(failed(&error)),
                     }
@@ -203,6 +233,13 @@ impl Bound {
                 format!("{} entries, {digest}", versions.len()),
             )],
         })
+    }
+}
+
+/// What was refused may have been mended on the ServiceAccount: it is looked at again.
+fn doubt(store: &Store, error: &jasm_providers::Error, request: &Request, namespace: &str) {
+    if matches!(error.kind, ErrorKind::Denied | ErrorKind::Unauthenticated) {
+        store.doubt(&request.read_as, namespace);
     }
 }
 

@@ -29,6 +29,15 @@ pub struct Complainant {
     pub uid: Arc<str>,
 }
 
+/// Which pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodName {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+}
+
 /// One pod as a target sees it.
 #[derive(Debug, Clone)]
 pub struct Requester {
@@ -177,6 +186,25 @@ impl Index {
         self.pods
             .values()
             .any(|record| record.pod.namespace == namespace && workload::guess(record) == workload)
+    }
+
+    /// Some pods that run as a ServiceAccount, the youngest first: they live longest.
+    #[must_use]
+    pub fn pods_as(&self, namespace: &str, service_account: &str, most: usize) -> Vec<PodName> {
+        let mut pods: Vec<_> = self
+            .pods
+            .values()
+            .map(|record| &record.pod)
+            .filter(|pod| pod.namespace == namespace && *pod.service_account == *service_account)
+            .collect();
+        pods.sort_by(|a, b| order(b).cmp(&order(a)));
+        pods.into_iter()
+            .take(most)
+            .map(|pod| PodName {
+                name: pod.name.clone(),
+                uid: pod.uid.clone(),
+            })
+            .collect()
     }
 
     /// Every key that some pod asks for.

@@ -2,7 +2,7 @@
 //!
 //! The rule of freshness: a read serves every pod that was seen within [`FRESHNESS`] of its begin.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,9 +43,22 @@ pub struct View {
 }
 
 impl View {
-    /// Groups the pods that ask for a target.
+    /// Groups the pods that ask for a target. `as_workload` says of which stores, by the name that
+    /// an annotation has for them, every pod reads as itself: who reads is part of what is asked.
     #[must_use]
-    pub fn of(pods: Vec<Requester>) -> Self {
+    pub fn of(mut pods: Vec<Requester>, as_workload: impl Fn(&str) -> bool) -> Self {
+        let mut settled: HashMap<(*const Wish, Box<str>), Option<Arc<Wish>>> = HashMap::new();
+        for requester in &mut pods {
+            let reader = &requester.pod.pod.service_account;
+            // Pods of one template share one wish.
+            let key = (Arc::as_ptr(&requester.wish), reader.clone());
+            let wish = settled
+                .entry(key)
+                .or_insert_with(|| requester.wish.read_as(reader, &as_workload).map(Arc::new));
+            if let Some(wish) = wish {
+                requester.wish = wish.clone();
+            }
+        }
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         for requester in &pods {
             if !groups.contains_key(&requester.wish.canonical) {

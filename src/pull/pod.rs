@@ -56,6 +56,8 @@ pub struct Pod {
     pub labels: Pairs,
     /// Who made it; none for a bare pod.
     pub controller: Option<Controller>,
+    /// The ServiceAccount that it runs as.
+    pub service_account: Box<str>,
     /// None of what it asks matters any more, or never did: finished, terminating or a mirror.
     pub settled: bool,
     /// Some of its containers have not started yet.
@@ -101,6 +103,8 @@ impl Pod {
 struct Raw {
     metadata: RawMetadata,
     #[serde(default)]
+    spec: RawSpec,
+    #[serde(default)]
     status: RawStatus,
 }
 
@@ -131,6 +135,14 @@ struct RawOwner {
     reference: Controller,
     #[serde(default)]
     controller: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct RawSpec {
+    /// The API server writes `default` where the author wrote nothing.
+    #[serde(default)]
+    service_account_name: Option<Box<str>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -252,6 +264,11 @@ impl From<Raw> for Pod {
             annotations: sorted(annotations.ours),
             labels: sorted(labels.0),
             controller,
+            service_account: raw
+                .spec
+                .service_account_name
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| "default".into()),
             // The kubelet keeps a pod Pending exactly while a container of it has not started.
             waiting: matches!(phase.as_str(), "" | "Pending"),
         }
@@ -284,6 +301,7 @@ mod tests {
         assert_eq!(pod.labels.len(), 1);
         assert_eq!(pod.controller.as_ref().unwrap().name, "shop-abc");
         assert!(pod.waiting && pod.asks());
+        assert_eq!(&*pod.service_account, "default");
     }
 
     #[test]

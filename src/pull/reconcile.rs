@@ -69,7 +69,7 @@ impl Reconciler {
             return;
         }
         state.seen = lock(&self.observed).of(target);
-        let view = View::of(pods);
+        let view = View::of(pods, |store| config.settings.reads_as_workload(store));
         let next = self.step(target, &view, &config, &mut state).await;
         let now_is = if state.failed.is_some() {
             "failing"

@@ -1,11 +1,10 @@
 //! Which entry of which store a request means, and whether its namespace may read it. Pure.
 
-use jasm_providers::{EntryRef, Prefix};
+use jasm_providers::{EntryRef, Kind, Prefix};
 
-use crate::policy;
 use crate::pull::condition::{Condition, Failure};
-use crate::pull::request::{Origin, Request};
-use crate::settings::{self, Settings};
+use crate::pull::request::{Origin, ReadAs, Request};
+use crate::settings::{self, Backend, Settings};
 use crate::yaml::{clip, unknown};
 
 /// Stores by name: those of the config, or those that are connected.
@@ -94,10 +93,30 @@ pub fn resolve<C: Catalog>(
     let invalid =
         |why: String| Failure::new(Condition::AnnotationInvalid, format!("{said_in}: {why}"));
     let kind = settings.backend.kind();
-    let refused = |namespace: &str, path: &str| {
+    if kind == Kind::File && request.read_as != ReadAs::Store {
+        return Err(invalid(format!(
+            "the store \"{}\" is a directory, which knows no identities: leave \"identity: workload\" out for it",
+            settings.name
+        )));
+    }
+    let other_label = match (&settings.backend, &request.origin) {
+        (Backend::AzureAppConfiguration(store), Origin::Entry { version, .. }) => store
+            .label
+            .as_ref()
+            .filter(|label| version.as_ref().is_some_and(|version| version != *label)),
+        _ => None,
+    };
+    // Labels are environments there: who was given one was not given the others.
+    if let Some(label) = other_label {
+        return Err(invalid(format!(
+            "the store \"{}\" has the label \"{label}\" and no other: leave \"version\" out, or name a store of the label that is meant",
+            settings.name
+        )));
+    }
+    let refused = |namespace: &str, path: &str, patterns: &str| {
         let message = format!(
             "{said_in}: the store \"{}\" does not let the namespace {namespace} read {path}; \
-             a rule {{namespaces: [\"{namespace}\"], paths: [\"{path}\"]}} in its \"allow\" would",
+             a rule {{namespaces: [\"{namespace}\"], paths: [{patterns}]}} in its \"allow\" would",
             settings.name
         );
         Failure::new(Condition::PolicyRefused, message)
@@ -109,12 +128,12 @@ pub fn resolve<C: Catalog>(
                 .prefix(&settings.scope, path)
                 .map_err(|error| invalid(error.to_string()))?;
             if let Some(namespace) = namespace
-                && !policy::may_allow_below(&settings.allow, namespace, &prefix.base)
+                && !settings.lets_below(namespace, &prefix.base)
             {
-                return Err(refused(namespace, &below(&prefix)));
+                return Err(refused(namespace, &prefix.to_string(), &patterns(&prefix)));
             }
             return Ok(Resolved {
-                label: format!("{}:{}", settings.name, below(&prefix)),
+                label: format!("{}:{prefix}", settings.name),
                 reference: Reference::Prefix(store, prefix),
             });
         }
@@ -123,9 +142,13 @@ pub fn resolve<C: Catalog>(
         .entry(&settings.scope, path, version)
         .map_err(|error| invalid(error.to_string()))?;
     if let Some(namespace) = namespace
-        && !policy::allows(&settings.allow, namespace, &entry.path)
+        && !settings.lets(namespace, &entry.path)
     {
-        return Err(refused(namespace, &entry.path));
+        return Err(refused(
+            namespace,
+            &entry.path,
+            &format!("\"{}\"", entry.path),
+        ));
     }
     Ok(Resolved {
         label: format!("{}:{entry}", settings.name),
@@ -133,12 +156,17 @@ pub fn resolve<C: Catalog>(
     })
 }
 
-/// A prefix as a path is written.
+/// What a rule has to name for a prefix to be read, quoted. Of a beginning, what follows may have a `/` in
+/// it, which `*` does not match.
 #[must_use]
-pub fn below(prefix: &Prefix) -> String {
-    if prefix.base.is_empty() {
-        "**".to_owned()
-    } else {
-        format!("{}/**", prefix.base)
+pub fn patterns(prefix: &Prefix) -> String {
+    match prefix.base.strip_suffix('*') {
+        None => format!("\"{prefix}\""),
+        Some("") => "\"**\"".to_owned(),
+        Some(start) if start.ends_with('/') => format!("\"{start}**\""),
+        Some(start) => format!("\"{start}*\", \"{start}*/**\""),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,7 +170,7 @@ fn below(request: &Request, label: &str, entries: &[(String, Entry)]) -> Result<
             .iter()
             .map(|(path, entry)| {
                 Ok(item(
-                    generated(request, &path.replace('/', "."))?,
+                    generated(request, &path.replace(['/', ':'], "."))?,
                     path,
                     entry,
                 ))

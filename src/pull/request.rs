@@ -211,6 +211,26 @@ pub struct File {
     pub format: Format,
 }
 
+/// As whom the store is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ReadAs {
+    /// As the store's config says.
+    #[default]
+    Store,
+    /// As the pod, whoever that is; an annotation may ask for it.
+    Workload,
+    /// As this ServiceAccount of the pod's namespace; no annotation says so.
+    ServiceAccount(Box<str>),
+}
+
+impl ReadAs {
+    /// What is so in most requests is left out of their text.
+    fn is_default(&self) -> bool {
+        *self == Self::Store
+    }
+}
+
 /// One request for one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -231,6 +251,9 @@ pub struct Request {
     pub optional: bool,
     /// The object outlives its workload.
     pub retain: bool,
+    /// As whom the store is read.
+    #[serde(skip_serializing_if = "ReadAs::is_default")]
+    pub read_as: ReadAs,
     /// Which annotation says so, for messages; no part of what is asked.
     #[serde(skip)]
     pub said_in: String,
@@ -273,8 +296,18 @@ impl Request {
             file: None,
             optional: false,
             retain: false,
+            read_as: ReadAs::Store,
             said_in: said_in.into(),
             written: Written::default(),
+        }
+    }
+
+    /// The store that it reads, as the annotation names it; none for a literal.
+    #[must_use]
+    pub fn store(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Entry { store, .. } | Origin::Prefix { store, .. } => Some(store),
+            Origin::Literal(_) => None,
         }
     }
 

@@ -67,10 +67,69 @@ pub enum Shape {
     Path,
     /// `true` or `false`.
     Flag,
+    /// Any text but the empty one.
+    Text,
+    /// A text of this pattern (ECMA-262, without lookaround).
+    Matching(&'static str),
+    /// A URL with TLS.
+    Secure,
+    /// A list of key vaults, each a name or a mapping.
+    Vaults,
+    /// One of these words.
+    Words(&'static [&'static str]),
 }
 
 const FILE: &[Kind] = &[Kind::File];
 const AWS: &[Kind] = &[Kind::AwsSecretsManager, Kind::AwsParameterStore];
+const GCP: &[Kind] = &[Kind::GcpSecretManager, Kind::GcpParameterManager];
+const RENDERED: &[Kind] = &[Kind::GcpParameterManager];
+const AZURE: &[Kind] = &[Kind::AzureKeyVault, Kind::AzureAppConfiguration];
+const KEY_VAULT: &[Kind] = &[Kind::AzureKeyVault];
+const APP_CONFIGURATION: &[Kind] = &[Kind::AzureAppConfiguration];
+const VAULT: &[Kind] = &[Kind::Vault];
+/// Those that take another endpoint than the cloud's own.
+const CLOUDS: &[Kind] = &[
+    Kind::AwsSecretsManager,
+    Kind::AwsParameterStore,
+    Kind::GcpSecretManager,
+    Kind::GcpParameterManager,
+    Kind::AzureKeyVault,
+    Kind::AzureAppConfiguration,
+];
+/// Those whose workloads sign in at a token service of its own.
+const WITH_STS: &[Kind] = &[
+    Kind::AwsSecretsManager,
+    Kind::AwsParameterStore,
+    Kind::GcpSecretManager,
+    Kind::GcpParameterManager,
+];
+/// Those that are reached over the network.
+const REMOTE: &[Kind] = &[
+    Kind::AwsSecretsManager,
+    Kind::AwsParameterStore,
+    Kind::GcpSecretManager,
+    Kind::GcpParameterManager,
+    Kind::AzureKeyVault,
+    Kind::AzureAppConfiguration,
+    Kind::Vault,
+];
+
+/// A project's id or a pool of workload identities.
+const PROJECT: Shape = Shape::Matching(r"^[A-Za-z0-9](\.?[A-Za-z0-9:-])*\.?$");
+/// A region, a zone or a cluster of Google Cloud.
+const PLACE: Shape = Shape::Matching("^[A-Za-z0-9][A-Za-z0-9-]*$");
+/// A provider of a pool.
+const PROVIDER: Shape = Shape::Matching(r"^//iam\.googleapis\.com/(\.?[A-Za-z0-9/-])*\.?$");
+/// A vault or a configuration store of Azure.
+const AZURE_NAME: Shape = Shape::Matching("^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$");
+/// An id of Entra ID, or a tenant's domain.
+const ENTRA_ID: Shape = Shape::Matching(r"^[A-Za-z0-9](\.?[A-Za-z0-9-])*\.?$");
+/// A mount or a namespace of Vault.
+const VAULT_PATH: Shape = Shape::Matching(
+    r"^\.?[A-Za-z0-9_-](\.?[A-Za-z0-9_-])*\.?(/\.?[A-Za-z0-9_-](\.?[A-Za-z0-9_-])*\.?)*$",
+);
+/// A role of Vault.
+const ROLE: Shape = Shape::Matching(r"^([^{}]|\{namespace\}|\{serviceaccount\})+$");
 
 const fn field(name: &'static str, shape: Shape, about: &'static str) -> Field {
     Field {
@@ -143,11 +202,11 @@ pub const CONFIG: [Field; 7] = [
 ];
 
 /// A store.
-pub const STORE: [Field; 10] = [
+pub const STORE: [Field; 38] = [
     field(
         "name",
         Shape::Name,
-        "The name that annotations use. \"aws\" in an annotation stands for the name aws-secretsmanager.",
+        "The name that annotations use. In annotations \"aws\", \"gcp\" and \"azure\" stand for aws-secretsmanager, gcp-secretmanager and azure-keyvault.",
     )
     .needed(Needed::Always),
     field("kind", Shape::Kind, "What the store is.").needed(Needed::Always),
@@ -155,33 +214,121 @@ pub const STORE: [Field; 10] = [
     field(
         "account",
         Shape::Account,
-        "The AWS account, twelve digits in quotes; needed before ARNs are accepted as paths.",
+        "The AWS account, twelve digits in quotes; needed before ARNs are accepted as paths. Roles of other accounts are refused then.",
     )
     .of(AWS),
+    field("project", PROJECT, "The Google Cloud project's id.").of(GCP).needed(Needed::For(GCP)),
+    field("location", PLACE, "The location of regional secrets and parameters.")
+        .of(GCP)
+        .default("global"),
+    field(
+        "clusterProject",
+        PROJECT,
+        "For identity workload: the project of the GKE cluster. What is left out of the cluster is asked of the metadata server.",
+    )
+    .of(GCP),
+    field("clusterLocation", PLACE, "The GKE cluster's region or zone.").of(GCP),
+    field("clusterName", PLACE, "The GKE cluster's name.").of(GCP),
+    field(
+        "workloadPool",
+        PROJECT,
+        "The workload identity pool; PROJECT.svc.id.goog if it is left out.",
+    )
+    .of(GCP),
+    field(
+        "workloadProvider",
+        PROVIDER,
+        "For clusters outside of GKE: //iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER.",
+    )
+    .of(GCP),
+    field(
+        "render",
+        Shape::Words(&["rendered", "raw"]),
+        "Whether references to secrets in a parameter are replaced by their values.",
+    )
+    .of(RENDERED)
+    .default("rendered"),
+    field("vault", AZURE_NAME, "The key vault's name.").of(KEY_VAULT).needed(Needed::For(KEY_VAULT)),
+    field("configuration", AZURE_NAME, "The App Configuration store's name.")
+        .of(APP_CONFIGURATION)
+        .needed(Needed::For(APP_CONFIGURATION)),
+    field("label", Shape::Text, "The label of entries that are asked for without a version; none if it is left out.")
+        .of(APP_CONFIGURATION),
+    field(
+        "vaults",
+        Shape::Vaults,
+        "Key vaults to which references may lead, each as its name or as {name, endpoint}; no others are asked.",
+    )
+        .of(APP_CONFIGURATION)
+        .default("[]"),
+    field("featureFlags", Shape::Flag, "Whether a prefix read gives feature flags too.")
+        .of(APP_CONFIGURATION)
+        .default("false"),
+    field(
+        "tenant",
+        ENTRA_ID,
+        "The Entra ID tenant of ServiceAccounts that name none, and of JASM; AZURE_TENANT_ID if it is left out.",
+    )
+    .of(AZURE),
+    field("client", ENTRA_ID, "JASM's own client id; AZURE_CLIENT_ID if it is left out.").of(AZURE),
+    field("cloud", Shape::Words(&["public", "government", "china"]), "Which Azure.")
+        .of(AZURE)
+        .default("public"),
+    field("authority", Shape::Secure, "Where Entra ID is, if not at its cloud's own address.").of(AZURE),
+    field("address", Shape::Endpoint, "Where Vault or OpenBao is: the active node's address.")
+        .of(VAULT)
+        .needed(Needed::For(VAULT)),
+    field("vaultNamespace", VAULT_PATH, "The namespace of mount and login in Vault.").of(VAULT),
+    field("mount", VAULT_PATH, "Where the key-value engine is mounted.").of(VAULT).default("secret"),
+    field("kv", Shape::Words(&["1", "2"]), "The version of the key-value engine.").of(VAULT).default("2"),
+    field(
+        "auth",
+        Shape::Words(&["kubernetes", "jwt"]),
+        "By which auth method a ServiceAccount signs in.",
+    )
+    .of(VAULT)
+    .default("kubernetes"),
+    field("authMount", VAULT_PATH, "Where the auth method is mounted; its own name if it is left out.").of(VAULT),
+    field(
+        "role",
+        ROLE,
+        "The role that is signed in to; {namespace} and {serviceaccount} stand for the reader's.",
+    )
+    .of(VAULT)
+    .needed(Needed::For(VAULT)),
+    field("audience", Shape::Text, "The audience of the tokens, which the role has to name.")
+        .of(VAULT)
+        .default("vault"),
+    field("tokenFile", Shape::Path, "JASM's own token for that audience.")
+        .of(VAULT)
+        .default("/var/run/secrets/jasm/vault/token"),
     field(
         "identity",
         Shape::Identity,
-        "Whose rights read the store: \"controller\" is JASM's own identity, and \"allow\" says who may read what.",
+        "Whose rights read the store: \"workload\" the pod's ServiceAccount's, so that the store's own IAM decides and rules, if any, narrow it; \"controller\" JASM's own, and \"allow\" says who may read what.",
     )
-    .needed(Needed::For(AWS)),
+    .needed(Needed::For(REMOTE)),
     field(
         "allow",
         Shape::Rules,
-        "Who may read what. What no rule allows is refused; without a rule nobody may read the store.",
+        "Who may read what. What no rule allows is refused; without a rule nobody may read a store as the controller, and the store's own IAM decides alone for workloads.",
     )
     .default("[]"),
     field(
         "endpoint",
         Shape::Endpoint,
-        "A private endpoint or an emulator instead of the region's own: https, or http on this machine.",
+        "A private endpoint or an emulator instead of the cloud's own: https, or http on this machine.",
     )
-    .of(AWS),
+    .of(CLOUDS),
+    field("stsEndpoint", Shape::Endpoint, "The same for the service that gives workloads their credentials.")
+        .of(WITH_STS),
+    field("iamEndpoint", Shape::Endpoint, "The same for the IAM Service Account Credentials API.").of(GCP),
     field(
         "caFile",
         Shape::Path,
         "Certificates (PEM) to trust for the endpoint, besides the system's.",
     )
-    .of(AWS),
+    .of(REMOTE),
     field("root", Shape::Path, "The directory whose files are the entries.")
         .of(FILE)
         .needed(Needed::For(FILE)),
@@ -207,6 +354,16 @@ pub const RULE: [Field; 2] = [
         "Paths they may read: \"*\" matches within a segment, \"**\" any number of segments, {namespace} the pod's own.",
     )
     .needed(Needed::Always),
+];
+
+/// A key vault to which references may lead, where it is more than a name.
+pub const KEY_VAULT_ITEM: [Field; 2] = [
+    field("name", AZURE_NAME, "The key vault's name.").needed(Needed::Always),
+    field(
+        "endpoint",
+        Shape::Secure,
+        "A private endpoint or an emulator instead of the cloud's own: https.",
+    ),
 ];
 
 /// The names of a table's fields.

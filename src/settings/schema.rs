@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use jasm_providers::Kind;
 use serde_json::{Map, Value, json};
 
-use super::fields::{CONFIG, Field, Needed, RULE, STORE, Shape};
+use super::fields::{CONFIG, Field, KEY_VAULT_ITEM, Needed, RULE, STORE, Shape};
 use super::{LogFormat, LogLevel, Rights};
 
 /// The schema.
@@ -22,7 +22,11 @@ pub fn schema() -> Value {
     schema["title"] = json!("JASM's config");
     schema["description"] =
         json!("What whoever runs the cluster decides: the stores, and who may read what.");
-    schema["$defs"] = json!({"store": store(), "rule": object(&RULE)});
+    schema["$defs"] = json!({
+        "store": store(),
+        "rule": object(&RULE),
+        "keyVault": object(&KEY_VAULT_ITEM),
+    });
     schema
 }
 
@@ -65,11 +69,15 @@ fn store() -> Value {
             .filter(|field| !field.fits(kind))
             .map(|field| (field.name.to_owned(), json!(false)))
             .collect();
+        if matches!(kind, Kind::AzureKeyVault | Kind::AzureAppConfiguration) {
+            properties.insert("endpoint".to_owned(), shape(Shape::Secure));
+        }
         if kind == Kind::File {
             // Paths of a directory are relative to its root.
             let path = json!({"items": {"not": {"pattern": "^/"}}});
             let rules = json!({"items": {"properties": {"paths": path}}});
             properties.insert("allow".to_owned(), rules);
+            properties.insert("identity".to_owned(), json!({"const": "controller"}));
         }
         json!({
             "if": {"properties": {"kind": {"const": kind.as_str()}}, "required": ["kind"]},
@@ -111,7 +119,7 @@ fn shape(shape: Shape) -> Value {
         Shape::Duration => text("^(([1-9]|[1-9][0-9]|[1-5][0-9][0-9]|600)s|([1-9]|10)m)$"),
         Shape::Name => text("^[A-Za-z0-9._-]{1,63}$"),
         Shape::Kind => json!({"enum": Kind::ALL.map(Kind::as_str)}),
-        Shape::Identity => json!({"enum": ["controller"]}),
+        Shape::Identity => json!({"enum": ["controller", "workload"]}),
         Shape::Region => text("^[a-z0-9-]+$"),
         // Without quotes it is a number to everybody else who reads YAML.
         Shape::Account => json!({
@@ -123,6 +131,24 @@ fn shape(shape: Shape) -> Value {
         Shape::Endpoint => text(
             r"^(https://[^@/\s]+(/[^@\s]*)?|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]+)?(/[^@\s]*)?)$",
         ),
+        Shape::Matching(pattern) => {
+            json!({"type": ["string", "integer"], "minLength": 1, "pattern": pattern})
+        }
+        Shape::Secure => text(r"^https://[^@/\s]+(/[^@\s]*)?$"),
+        Shape::Text => json!({"type": ["string", "integer"], "minLength": 1}),
+        Shape::Vaults => json!({"type": "array", "items": {
+            "oneOf": [self::shape(KEY_VAULT_ITEM[0].shape), {"$ref": "#/$defs/keyVault"}],
+        }}),
+        Shape::Words(words) if words.iter().all(|word| word.parse::<u8>().is_ok()) => {
+            let numbers: Vec<u8> = words.iter().filter_map(|word| word.parse().ok()).collect();
+            let either: Vec<_> = words
+                .iter()
+                .map(|word| json!(word))
+                .chain(numbers.iter().map(|n| json!(n)))
+                .collect();
+            json!({"enum": either})
+        }
+        Shape::Words(words) => json!({"enum": words}),
         Shape::Path => json!({"type": "string", "minLength": 1}),
         Shape::Flag => json!({"type": "boolean"}),
     }
@@ -136,4 +162,4 @@ fn words<T: ValueEnum>() -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use jasm_providers::{Kind, Scope};
 
-use crate::policy::Rule;
+use super::backends::{Azure, Gcp, Vault};
+use crate::policy::{self, Rule};
 
 /// One store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,12 +14,55 @@ pub struct Store {
     pub name: String,
     /// What it is, with what that kind needs.
     pub backend: Backend,
+    /// As whom it is read where an annotation does not ask for less.
+    pub identity: Identity,
     /// What its paths are read against.
     pub scope: Scope,
     /// Secret values may go into ConfigMaps.
     pub configs: bool,
     /// Who may read what.
     pub allow: Vec<Rule>,
+}
+
+impl Store {
+    /// Whether its rules have a say: always where it is read as the controller, whose rights they
+    /// lend out; else where there are any.
+    #[must_use]
+    pub fn is_ruled(&self) -> bool {
+        self.identity == Identity::Controller || !self.allow.is_empty()
+    }
+
+    /// Whether the namespace may read exactly this path.
+    #[must_use]
+    pub fn lets(&self, namespace: &str, path: &str) -> bool {
+        !self.is_ruled() || policy::allows(&self.allow, namespace, path)
+    }
+
+    /// Whether the namespace may read anything below this path.
+    #[must_use]
+    pub fn lets_below(&self, namespace: &str, base: &str) -> bool {
+        !self.is_ruled() || policy::may_allow_below(&self.allow, namespace, base)
+    }
+}
+
+/// Whose rights read a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// JASM's own; the rules say who may read what.
+    Controller,
+    /// Those of the pod's ServiceAccount; the store's own IAM decides, and rules, if any, narrow it.
+    Workload,
+}
+
+impl Identity {
+    /// The word for it in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Controller => "controller",
+            Self::Workload => "workload",
+        }
+    }
 }
 
 /// The kinds of store with what each needs.
@@ -33,6 +77,16 @@ pub enum Backend {
     AwsSecretsManager(AwsEndpoint),
     /// AWS Systems Manager Parameter Store.
     AwsParameterStore(AwsEndpoint),
+    /// Google Cloud Secret Manager.
+    GcpSecretManager(Gcp),
+    /// Google Cloud Parameter Manager.
+    GcpParameterManager(Gcp),
+    /// Azure Key Vault.
+    AzureKeyVault(Azure),
+    /// Azure App Configuration.
+    AzureAppConfiguration(Azure),
+    /// Vault or OpenBao.
+    Vault(Vault),
 }
 
 impl Backend {
@@ -43,6 +97,11 @@ impl Backend {
             Self::File { .. } => Kind::File,
             Self::AwsSecretsManager(_) => Kind::AwsSecretsManager,
             Self::AwsParameterStore(_) => Kind::AwsParameterStore,
+            Self::GcpSecretManager(_) => Kind::GcpSecretManager,
+            Self::GcpParameterManager(_) => Kind::GcpParameterManager,
+            Self::AzureKeyVault(_) => Kind::AzureKeyVault,
+            Self::AzureAppConfiguration(_) => Kind::AzureAppConfiguration,
+            Self::Vault(_) => Kind::Vault,
         }
     }
 }
@@ -54,6 +113,8 @@ pub struct AwsEndpoint {
     pub region: String,
     /// A private endpoint or an emulator instead of the region's own.
     pub endpoint: Option<String>,
+    /// The same for the service that gives workloads their credentials.
+    pub sts_endpoint: Option<String>,
     /// Certificates (PEM) to trust for it, besides the system's.
     pub ca_file: Option<PathBuf>,
 }

@@ -5,21 +5,12 @@ use std::path::PathBuf;
 use jasm_providers::{Kind, Scope};
 
 use super::read::patterns;
-use super::{AwsEndpoint, Backend, Store, fields};
+use super::{AwsEndpoint, Backend, Identity, Store, backends, fields};
 use crate::policy::{self, Rule};
 use crate::yaml::{self, Fields, Node, Problem};
 
-pub(super) const STORE_FIELDS: [&str; 10] = fields::names(&fields::STORE);
+pub(super) const STORE_FIELDS: [&str; 38] = fields::names(&fields::STORE);
 pub(super) const RULE_FIELDS: [&str; 2] = fields::names(&fields::RULE);
-/// Kinds that the design names and a later version builds.
-const PLANNED: [&str; 5] = [
-    "gcp-secretmanager",
-    "gcp-parametermanager",
-    "azure-keyvault",
-    "azure-appconfiguration",
-    "vault",
-];
-
 /// All of them; no two have one name.
 pub(super) fn stores(node: &Node) -> Result<Vec<Store>, Problem> {
     let mut stores: Vec<Store> = Vec::new();
@@ -48,16 +39,10 @@ fn store(node: &Node) -> Result<Store, Problem> {
     }
     let kind_node = fields.required("kind")?;
     let word = kind_node.text("kind")?;
-    let kind: Kind = word.parse().map_err(|_| {
-        if PLANNED.contains(&word) {
-            return kind_node.problem(format!(
-                "the kind \"{word}\" is not built yet; built are {}",
-                kinds().join(", ")
-            ));
-        }
-        kind_node.problem(yaml::unknown("kind", word, &kinds()))
-    })?;
-    identity(&fields, kind)?;
+    let kind: Kind = word
+        .parse()
+        .map_err(|_| kind_node.problem(yaml::unknown("kind", word, &kinds())))?;
+    let identity = identity(&fields, kind)?;
     only(&fields, kind)?;
     let backend = match kind {
         Kind::File => Backend::File {
@@ -65,6 +50,13 @@ fn store(node: &Node) -> Result<Store, Problem> {
         },
         Kind::AwsSecretsManager => Backend::AwsSecretsManager(aws(&fields)?),
         Kind::AwsParameterStore => Backend::AwsParameterStore(aws(&fields)?),
+        Kind::GcpSecretManager => Backend::GcpSecretManager(backends::gcp(&fields)?),
+        Kind::GcpParameterManager => Backend::GcpParameterManager(backends::gcp(&fields)?),
+        Kind::AzureKeyVault => Backend::AzureKeyVault(backends::azure(&fields, "vault")?),
+        Kind::AzureAppConfiguration => {
+            Backend::AzureAppConfiguration(backends::azure(&fields, "configuration")?)
+        }
+        Kind::Vault => Backend::Vault(backends::vault(&fields)?),
     };
     let account = fields.text("account")?.map(str::to_owned);
     if let Some(account) = &account
@@ -81,23 +73,26 @@ fn store(node: &Node) -> Result<Store, Problem> {
             .map(rule)
             .collect::<Result<_, _>>()?,
     };
-    if kind == Kind::File
+    if kind.is_relative()
         && let Some(pattern) = allow
             .iter()
             .flat_map(|rule| &rule.paths)
             .find(|path| path.starts_with('/'))
     {
         let message = format!(
-            "\"{pattern}\" matches nothing: paths of a store of kind file do not begin with \"/\""
+            "\"{pattern}\" matches nothing: paths of a store of kind {kind} do not begin with \"/\""
         );
         return Err(fields.required("allow")?.problem(message));
     }
     Ok(Store {
         name: name.to_owned(),
         backend,
+        identity,
         scope: Scope {
             region: fields.text("region")?.map(str::to_owned),
             account,
+            project: fields.text("project")?.map(str::to_owned),
+            location: fields.text("location")?.map(str::to_owned),
         },
         configs: fields.flag("configs")?,
         allow,
@@ -108,19 +103,18 @@ fn kinds() -> Vec<&'static str> {
     Kind::ALL.iter().map(|kind| kind.as_str()).collect()
 }
 
-fn identity(fields: &Fields<'_>, kind: Kind) -> Result<(), Problem> {
-    let Some(node) = fields.get("identity") else {
-        return if kind == Kind::File {
-            Ok(())
-        } else {
-            fields.required("identity").map(|_| ())
-        };
+fn identity(fields: &Fields<'_>, kind: Kind) -> Result<Identity, Problem> {
+    let node = match fields.get("identity") {
+        None if kind == Kind::File => return Ok(Identity::Controller),
+        None => fields.required("identity")?,
+        Some(node) => node,
     };
     match node.text("identity")? {
-        "controller" => Ok(()),
-        "workload" => Err(node.problem(
-            "identity \"workload\" is not built yet: write \"controller\" and say in \"allow\" who may read what",
+        "controller" => Ok(Identity::Controller),
+        "workload" if !kind.abilities().workload => Err(node.problem(
+            "a directory knows no identities: write controller, and say in \"allow\" who may read what",
         )),
+        "workload" => Ok(Identity::Workload),
         other => Err(node.problem(yaml::unknown("identity", other, &["controller", "workload"]))),
     }
 }
@@ -150,14 +144,10 @@ fn aws(fields: &Fields<'_>) -> Result<AwsEndpoint, Problem> {
             region_node.problem("region must be the name of an AWS region, for example eu-west-1")
         );
     }
-    let endpoint = fields.text("endpoint")?;
-    if let Some(endpoint) = endpoint {
-        let node = fields.required("endpoint")?;
-        check_endpoint(endpoint).map_err(|message| node.problem(message))?;
-    }
     Ok(AwsEndpoint {
         region: region.to_owned(),
-        endpoint: endpoint.map(str::to_owned),
+        endpoint: backends::url(fields, "endpoint")?,
+        sts_endpoint: backends::url(fields, "stsEndpoint")?,
         ca_file: fields.text("caFile")?.map(PathBuf::from),
     })
 }

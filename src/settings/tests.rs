@@ -30,10 +30,26 @@ const EVERY: &str = "namespaces: [shop, team-*]\nlisten: 127.0.0.1:9\nlogLevel: 
      stores:\n  - {name: p, kind: aws-parameterstore, region: us-gov-east-1, identity: controller,\n\
      \x20    endpoint: 'https://vpce.example:4566', caFile: /ca.pem, configs: true}\n";
 
+/// A file with the kinds beyond AWS, and every field of them.
+const CLOUDS: &str = "stores:\n\
+     - {name: gsm, kind: gcp-secretmanager, project: acme-prod, location: europe-west1, clusterProject: acme,\n\
+     \x20  clusterLocation: europe-west1-b, clusterName: prod, workloadPool: acme.svc.id.goog, identity: workload,\n\
+     \x20  endpoint: 'https://vpce.example', stsEndpoint: 'http://localhost:1', iamEndpoint: 'http://localhost:2'}\n\
+     - {name: gpm, kind: gcp-parametermanager, project: 'example.com:acme', render: raw, identity: controller,\n\
+     \x20  workloadProvider: //iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/a/providers/b}\n\
+     - {name: kv, kind: azure-keyvault, vault: acme-1, cloud: china, authority: 'https://login.example', identity: workload}\n\
+     - {name: ac, kind: azure-appconfiguration, configuration: acme, label: prod, featureFlags: true, identity: workload,\n\
+     \x20  tenant: 00000000-0000-0000-0000-000000000000, client: 11111111-0000-0000-0000-000000000000,\n\
+     \x20  vaults: [acme-1, {name: acme-2, endpoint: 'https://127.0.0.1:1'}]}\n\
+     - {name: vault, kind: vault, address: 'https://vault:8200', vaultNamespace: org/team, mount: kv/eu.1, kv: 1, auth: jwt,\n\
+     \x20  authMount: jwt-eu, role: '{namespace}-{serviceaccount}', audience: vault, tokenFile: /t, caFile: /ca.pem,\n\
+     \x20  identity: workload, allow: [{namespaces: ['*'], paths: ['{namespace}/**']}]}\n";
+
 /// Files that are understood.
-pub(super) const GOOD: [&str; 6] = [
+pub(super) const GOOD: [&str; 7] = [
     SAMPLE,
     EVERY,
+    CLOUDS,
     "stores: []",
     "{}",
     "listen: '[::1]:80'\nstoreTimeout: 600s\n",
@@ -65,11 +81,14 @@ fn the_sample_of_the_design_is_understood() {
         backend: Backend::AwsSecretsManager(AwsEndpoint {
             region: "eu-west-1".to_owned(),
             endpoint: None,
+            sts_endpoint: None,
             ca_file: None,
         }),
+        identity: Identity::Controller,
         scope: Scope {
             region: Some("eu-west-1".to_owned()),
             account: Some("123456789012".to_owned()),
+            ..Scope::default()
         },
         configs: false,
         allow: vec![rule_of(
@@ -82,6 +101,7 @@ fn the_sample_of_the_design_is_understood() {
         backend: Backend::File {
             root: "/var/lib/jasm/store".into(),
         },
+        identity: Identity::Controller,
         scope: Scope::default(),
         configs: true,
         allow: vec![rule_of(&["*"], &["**"])],
@@ -111,6 +131,7 @@ fn every_other_setting_is_read() {
     let endpoint = AwsEndpoint {
         region: "us-gov-east-1".to_owned(),
         endpoint: Some("https://vpce.example:4566".to_owned()),
+        sts_endpoint: None,
         ca_file: Some("/ca.pem".into()),
     };
     let store = &settings.stores[0];
@@ -239,27 +260,12 @@ fn bad_stores() -> Vec<(String, String)> {
         (
             BARE,
             "  kind: aws".to_owned(),
-            "line 3: unknown kind: \"aws\"; known are file, aws-secretsmanager, aws-parameterstore",
+            "line 3: unknown kind: \"aws\"; known are file, aws-secretsmanager, aws-parameterstore, gcp-secretmanager, gcp-parametermanager, azure-keyvault, azure-appconfiguration, vault",
         ),
         (
             BARE,
             "  kind: aws-secretmanager".to_owned(),
             "line 3: unknown kind: \"aws-secretmanager\"; did you mean \"aws-secretsmanager\"?",
-        ),
-        (
-            BARE,
-            "  kind: vault".to_owned(),
-            "line 3: the kind \"vault\" is not built yet; built are file, aws-secretsmanager, aws-parameterstore",
-        ),
-        (
-            BARE,
-            "  kind: gcp-secretmanager".to_owned(),
-            "line 3: the kind \"gcp-secretmanager\" is not built yet; built are file, aws-secretsmanager, aws-parameterstore",
-        ),
-        (
-            BARE,
-            "  kind: azure-keyvault".to_owned(),
-            "line 3: the kind \"azure-keyvault\" is not built yet; built are file, aws-secretsmanager, aws-parameterstore",
         ),
         (
             BARE,
@@ -294,7 +300,7 @@ fn bad_stores() -> Vec<(String, String)> {
         (
             FILE,
             "  identity: workload".to_owned(),
-            "line 5: identity \"workload\" is not built yet: write \"controller\" and say in \"allow\" who may read what",
+            "line 5: a directory knows no identities: write controller, and say in \"allow\" who may read what",
         ),
         (
             FILE,
@@ -438,9 +444,60 @@ fn a_bad_store_is_refused_with_its_line_and_field() {
         "line 5: unknown identity: \"controler\"; did you mean \"controller\"?"
     );
     let workload = AWS.replace("controller", "workload");
-    assert!(refused(&workload).starts_with("line 5: identity \"workload\" is not built yet"));
+    assert_eq!(
+        read(&workload).unwrap().stores[0].identity,
+        Identity::Workload
+    );
     let region = AWS.replace("eu-west-1", "EU (Ireland)");
     assert!(refused(&region).starts_with("line 4: region must be the name of an AWS region"));
+}
+
+/// What would become a part of a URL, by kind and field.
+const HOSTILE: [(&str, &str, &str); 9] = [
+    ("gcp-secretmanager\n  project: a", "location", "eu/../x"),
+    ("gcp-secretmanager\n  project: a", "clusterName", "a/b"),
+    (
+        "gcp-secretmanager\n  project: a",
+        "workloadProvider",
+        "//evil.example/projects/1",
+    ),
+    ("azure-keyvault\n  vault: a", "tenant", "../common"),
+    (
+        "azure-keyvault\n  vault: a",
+        "endpoint",
+        "http://127.0.0.1:1",
+    ),
+    (
+        "azure-appconfiguration\n  configuration: a",
+        "vaults",
+        "[acme.vault.azure.net]",
+    ),
+    (
+        "azure-appconfiguration\n  configuration: a",
+        "vaults",
+        "[{name: a, endpoint: 'http://localhost:1'}]",
+    ),
+    ("vault\n  role: r\n  address: https://v", "mount", "../sys"),
+    (
+        "vault\n  role: r\n  address: https://v",
+        "vaultNamespace",
+        "a//b",
+    ),
+];
+
+#[test]
+fn what_would_become_another_url_is_refused_with_its_line_and_field() {
+    for (kind, field, text) in HOSTILE {
+        let file = format!(
+            "stores:\n- name: s\n  identity: workload\n  kind: {kind}\n  {field}: {text}\n"
+        );
+        let line = file.lines().count();
+        let refused = refused(&file);
+        assert!(refused.starts_with(&format!("line {line}: ")), "{refused}");
+        let inner = field == "vaults";
+        assert!(inner || refused.contains(&format!("{field} ")), "{refused}");
+        assert!(schema::tests::refuses(&file), "{file}");
+    }
 }
 
 #[test]

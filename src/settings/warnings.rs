@@ -33,7 +33,7 @@ impl Settings {
                     message,
                 });
             };
-            if store.allow.is_empty() {
+            if store.allow.is_empty() && store.is_ruled() {
                 let message = "no rule in \"allow\": nobody may read this store";
                 warn(None, message.to_owned());
             }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jasm_providers::reference::is_prefix;
+
 use super::words::{check_object_name, check_source_key, valid_env_name};
 use super::{ENVIRONMENT, ENVIRONMENT_NAME, PREFIX, Part, Refusal, Wanted};
 use crate::pull::request::{ObjectKind, Origin, Request, Take, Written};
@@ -105,9 +107,9 @@ fn secret(name: &str, node: &Node) -> Result<Request, Problem> {
     let fields = Fields::of(node, name, &["secret", "provider", "version", "key"])?;
     let path_node = fields.required("secret")?;
     let path = path_node.text("secret")?.to_owned();
-    if path == "**" || path.ends_with("/**") {
+    if is_prefix(&path) {
         return Err(
-            path_node.problem("one variable takes one entry, not a path that ends in \"/**\"")
+            path_node.problem("one variable takes one entry, not a path that ends in \"*\"")
         );
     }
     let store_node = fields.required("provider")?;

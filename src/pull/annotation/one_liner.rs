@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use jasm_providers::reference::is_prefix;
+
 use super::words::{check_data_key, check_object_name, check_source_key};
 use super::{Part, Refusal, Spot, Wanted};
 use crate::diagnostic::Place;
@@ -103,13 +105,13 @@ fn source<'a>(
         return Err(wrong(selector, "there is no version after \"?version=\""));
     }
     let path = decode(written_path);
-    let prefix_read = path == "**" || path.ends_with("/**");
+    let prefix_read = is_prefix(&path);
     let take = match (key, name) {
         (None, None) => Take::All,
         (None, Some(name)) if prefix_read => {
             return Err(wrong(
                 name,
-                "a path that ends in \"/**\" has many entries: take one with #KEY -> NAME",
+                "a path that ends in \"*\" has many entries: take one with #KEY -> NAME",
             ));
         }
         (None, Some(name)) => Take::Whole(name.to_owned()),
@@ -118,7 +120,7 @@ fn source<'a>(
             if prefix_read && key.starts_with('/') {
                 return Err(wrong(
                     key,
-                    "after \"/**\" a KEY is the entry's path below it, without a \"/\" in front",
+                    "after \"*\" a KEY is the entry's path below it, without a \"/\" in front",
                 ));
             }
             let data_key = match name {
@@ -148,10 +150,7 @@ fn source<'a>(
     let store = store.to_owned();
     let origin = if prefix_read {
         if let Some(version) = version {
-            return Err(wrong(
-                version,
-                "a path that ends in \"/**\" takes no version",
-            ));
+            return Err(wrong(version, "a path that ends in \"*\" takes no version"));
         }
         Origin::Prefix { store, path }
     } else {

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use jasm_providers::reference::is_prefix;
+
 use super::words::{check_data_key, check_object_name, check_source_key};
-use super::{OPTIONS, Part, Refusal, Wanted};
+use super::{OPTIONS, Part, Refusal, Wanted, identity};
 use crate::diagnostic::Place;
 use crate::pull::request::{
-    File, Format, Names, ObjectKind, Origin, Request, SecretType, Take, Written,
+    File, Format, Names, ObjectKind, Origin, ReadAs, Request, SecretType, Take, Written,
 };
 use crate::yaml::{self, Fields, Node, Problem, Value};
 
-const SECRET_FIELDS: [&str; 11] = [
+const SECRET_FIELDS: [&str; 12] = [
     "provider",
     "path",
     "secretName",
@@ -22,8 +24,9 @@ const SECRET_FIELDS: [&str; 11] = [
     "type",
     "optional",
     "retain",
+    "identity",
 ];
-const CONFIG_FIELDS: [&str; 12] = [
+const CONFIG_FIELDS: [&str; 13] = [
     "provider",
     "path",
     "configMapName",
@@ -36,6 +39,7 @@ const CONFIG_FIELDS: [&str; 12] = [
     "format",
     "optional",
     "retain",
+    "identity",
 ];
 
 pub(super) fn parse(kind: ObjectKind, text: &str) -> Result<Vec<Part>, Refusal> {
@@ -96,7 +100,7 @@ fn fields<'a>(kind: ObjectKind, what: &str, node: &'a Node) -> Result<Fields<'a>
         ObjectKind::ConfigMap => &CONFIG_FIELDS[..],
     };
     for (key, _) in node.map(what)? {
-        if OPTIONS.contains(&key.raw()) {
+        if OPTIONS.contains(&key.raw()) && key.raw() != "identity" {
             return Err(key.problem(format!(
                 "\"{}\" is not implemented in this version; remove it",
                 key.raw()
@@ -116,12 +120,12 @@ fn request(kind: ObjectKind, what: &str, node: &Node) -> Result<Request, Problem
     let path_node = fields.required("path")?;
     let path = path_node.text("path")?.to_owned();
     let version = fields.text("version")?.map(str::to_owned);
-    let prefix_read = path == "**" || path.ends_with("/**");
+    let prefix_read = is_prefix(&path);
     if prefix_read {
         for excluded in ["version", "key"] {
             if let Some(node) = fields.get(excluded) {
                 return Err(node.problem(format!(
-                    "\"{excluded}\" cannot be used with a path that ends in \"/**\"; remove it"
+                    "\"{excluded}\" cannot be used with a path that ends in \"*\"; remove it"
                 )));
             }
         }
@@ -159,6 +163,12 @@ fn request(kind: ObjectKind, what: &str, node: &Node) -> Result<Request, Problem
         let node = fields.required("prefix")?;
         return Err(node.problem("prefix may have letters, digits, \"-\", \"_\" and \".\" only"));
     }
+    let read_as = match fields.get("identity") {
+        None => ReadAs::Store,
+        Some(node) => {
+            identity::parse(node.text("identity")?).map_err(|message| node.problem(message))?
+        }
+    };
     Ok(Request {
         take,
         names,
@@ -171,6 +181,7 @@ fn request(kind: ObjectKind, what: &str, node: &Node) -> Result<Request, Problem
         },
         optional: fields.flag("optional")?,
         retain: fields.flag("retain")?,
+        read_as,
         written: Written {
             object: None,
             store: Some(store_node.place()),
@@ -232,7 +243,7 @@ fn take(fields: &Fields<'_>, prefix_read: bool, secret_type: SecretType) -> Resu
         check_source_key(source).map_err(|message| source_key.problem(message))?;
         if prefix_read && source.starts_with('/') {
             return Err(source_key.problem(
-                "with a path that ends in \"/**\" a source key is the entry's path below it, without a \"/\" in front",
+                "with a path that ends in \"*\" a source key is the entry's path below it, without a \"/\" in front",
             ));
         }
         keys.insert(data_key.raw().to_owned(), source.to_owned());

@@ -297,17 +297,17 @@ fn what_a_sync_annotation_cannot_say_is_refused_with_the_place() {
         (
             SECRET,
             "region: us-east-1",
-            "line 4: unknown field in secret-sync: \"region\"; known are provider, path, secretName, keys, key, version, names, prefix, type, optional, retain",
+            "line 4: unknown field in secret-sync: \"region\"; known are provider, path, secretName, keys, key, version, names, prefix, type, optional, retain, identity",
         ),
         (
             SECRET,
             "namespace: other",
-            "line 4: unknown field in secret-sync: \"namespace\"; known are provider, path, secretName, keys, key, version, names, prefix, type, optional, retain",
+            "line 4: unknown field in secret-sync: \"namespace\"; known are provider, path, secretName, keys, key, version, names, prefix, type, optional, retain, identity",
         ),
         (
             SECRET,
             "file: a.env",
-            "line 4: unknown field in secret-sync: \"file\"; known are provider, path, secretName, keys, key, version, names, prefix, type, optional, retain",
+            "line 4: unknown field in secret-sync: \"file\"; known are provider, path, secretName, keys, key, version, names, prefix, type, optional, retain, identity",
         ),
         (
             SECRET,
@@ -423,8 +423,8 @@ fn what_a_sync_annotation_cannot_say_is_refused_with_the_place() {
         ),
         (
             SECRET,
-            "identity: workload",
-            "line 4: \"identity\" is not implemented in this version; remove it",
+            "identity: controller",
+            "line 4: \"identity: controller\" is not for an annotation to say: the operator's config says it of a store; remove it, or write workload to read as the pod's ServiceAccount",
         ),
         (
             SECRET,
@@ -454,7 +454,7 @@ fn what_a_sync_annotation_cannot_say_is_refused_with_the_place() {
         (
             CONFIG,
             "secretName: s",
-            "line 4: unknown field in config-sync: \"secretName\"; known are provider, path, configMapName, keys, key, version, names, prefix, file, format, optional, retain",
+            "line 4: unknown field in config-sync: \"secretName\"; known are provider, path, configMapName, keys, key, version, names, prefix, file, format, optional, retain, identity",
         ),
         (
             CONFIG,
@@ -559,15 +559,15 @@ fn a_prefix_read_takes_neither_version_nor_key_nor_pointers() {
     let table = [
         (
             "version: 3",
-            "line 4: \"version\" cannot be used with a path that ends in \"/**\"; remove it",
+            "line 4: \"version\" cannot be used with a path that ends in \"*\"; remove it",
         ),
         (
             "key: k",
-            "line 4: \"key\" cannot be used with a path that ends in \"/**\"; remove it",
+            "line 4: \"key\" cannot be used with a path that ends in \"*\"; remove it",
         ),
         (
             "keys: {a: /b}",
-            "line 4: with a path that ends in \"/**\" a source key is the entry's path below it, without a \"/\" in front",
+            "line 4: with a path that ends in \"*\" a source key is the entry's path below it, without a \"/\" in front",
         ),
     ];
     for (rest, sentence) in table {
@@ -577,7 +577,8 @@ fn a_prefix_read_takes_neither_version_nor_key_nor_pointers() {
             "{rest}"
         );
     }
-    for path in ["**", "/**", "/a/**", "a/**"] {
+    // Whether the kind has such a prefix is its own grammar to say: App Configuration has `a:*`.
+    for path in ["**", "/**", "/a/**", "a/**", "a:*", "*"] {
         let text = format!("{{provider: local, secretName: s, path: '{path}'}}");
         assert_eq!(
             asked_once("secret-sync", &text).request.origin,
@@ -637,11 +638,26 @@ fn a_misspelt_option_refuses_the_whole_pod_and_a_misspelt_annotation_only_itself
 }
 
 #[test]
+fn a_pod_or_a_request_may_ask_to_be_read_as_itself() {
+    let one = "{provider: aws, path: /a, secretName: a, identity: workload}";
+    let two = "{provider: aws, path: /b, secretName: b}";
+    let said = pod(&[("secret-sync", &format!("[{one}, {two}]"))], &[]);
+    let asked: Vec<_> = said.wanted.iter().map(|it| &it.request.read_as).collect();
+    assert_eq!(asked, [&ReadAs::Workload, &ReadAs::Store]);
+    let said = pod(&[("secret-sync", two), ("identity", "workload")], &[]);
+    assert_eq!(said.wanted[0].request.read_as, ReadAs::Workload);
+    // Never the other way.
+    for word in ["controller", "worklaod"] {
+        let said = pod(&[("secret-sync", two), ("identity", word)], &[]);
+        assert_eq!((said.wanted.len(), said.problems.len()), (0, 1), "{word}");
+    }
+}
+
+#[test]
 fn an_option_that_is_not_built_refuses_the_whole_pod() {
     for (option, value) in [
         ("refresh", "1h"),
         ("refresh", "event"),
-        ("identity", "workload"),
         ("wait", "required"),
         ("restart", "rollout"),
     ] {
@@ -797,7 +813,7 @@ fn what_an_environment_cannot_say_is_refused_with_the_place() {
         ),
         (
             "A: {secret: /a/**, provider: aws}",
-            "line 1: one variable takes one entry, not a path that ends in \"/**\"",
+            "line 1: one variable takes one entry, not a path that ends in \"*\"",
         ),
         (
             "A: {secret: /a, provider: aws, key: /x~}",
@@ -866,6 +882,7 @@ fn a_one_liner_says_it_in_one_line() {
         ),
         ("aws:/a/**", below("aws", "/a/**"), Take::All),
         ("local:**", below("local", "**"), Take::All),
+        ("azure:a:*", below("azure", "a:*"), Take::All),
         (
             "aws:/a/**#b/c -> n",
             below("aws", "/a/**"),
@@ -968,15 +985,15 @@ fn what_a_one_liner_cannot_say_is_refused_with_the_line() {
         ),
         (
             "aws:/a/**?version=3",
-            "a path that ends in \"/**\" takes no version".to_owned(),
+            "a path that ends in \"*\" takes no version".to_owned(),
         ),
         (
             "aws:/a/** -> n",
-            "a path that ends in \"/**\" has many entries: take one with #KEY -> NAME".to_owned(),
+            "a path that ends in \"*\" has many entries: take one with #KEY -> NAME".to_owned(),
         ),
         (
             "aws:/a/**#/b -> n",
-            "after \"/**\" a KEY is the entry's path below it, without a \"/\" in front".to_owned(),
+            "after \"*\" a KEY is the entry's path below it, without a \"/\" in front".to_owned(),
         ),
         ("aws:/a/**#b/c", format!("\"b/c\" {DATA_KEY}")),
     ];

@@ -22,6 +22,7 @@ fn pod(uid: &str, annotations: &[(&str, &str)]) -> Pod {
         annotations,
         labels: Box::default(),
         controller: None,
+        service_account: "default".into(),
         settled: false,
         waiting: true,
     }

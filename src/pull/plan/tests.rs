@@ -27,6 +27,7 @@ fn pod(uid: &str, maker: &str, source: &str) -> Pod {
             name: maker.to_owned(),
             uid: maker.to_owned(),
         }),
+        service_account: "default".into(),
         settled: false,
         waiting: true,
     }
@@ -67,11 +68,12 @@ impl World {
     }
 
     fn view(&self) -> View {
-        View::of(self.index.requesters(&Target {
+        let target = Target {
             kind: ObjectKind::Secret,
             namespace: "shop".into(),
             name: "it".into(),
-        }))
+        };
+        View::of(self.index.requesters(&target), |_| false)
     }
 
     fn decide(&self, state: &State, after: u64) -> Step {

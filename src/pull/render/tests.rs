@@ -461,6 +461,20 @@ fn a_prefix_read_takes_paths_as_names_and_payloads_whole() {
         refused(&request(Take::All), &below(&[("a/b", "1"), ("a.b", "2")])),
         "aws:/shop/db#a/b and aws:/shop/db#a.b would both become \"a.b\": name them in \"keys\""
     );
+    // Where names are separated by colons, which no data key has.
+    let colons = below(&[("db:url", "u"), ("smtp/host:port", "p")]);
+    assert_eq!(
+        got(&request(Take::All), &colons),
+        pairs(&[("db.url", "u"), ("smtp.host.port", "p")])
+    );
+    assert_eq!(
+        got(&env, &colons),
+        pairs(&[("P_DB_URL", "u"), ("P_SMTP_HOST_PORT", "p")])
+    );
+    assert_eq!(
+        got(&request(keys(&[("k", "db:url")])), &colons),
+        pairs(&[("k", "u")])
+    );
 }
 
 #[test]

@@ -29,6 +29,11 @@ impl Validator {
     }
 }
 
+/// Whether an editor that has the schema marks the file.
+pub(in crate::settings) fn refuses(text: &str) -> bool {
+    Validator::new().check(text).is_err()
+}
+
 /// As an editor sees it: plain scalars by the core schema of YAML 1.2.
 fn json(node: &Node) -> Value {
     match &node.value {
@@ -68,7 +73,12 @@ fn its_fields_are_the_parsers() {
 
 #[test]
 fn every_field_says_what_it_means() {
-    for field in CONFIG.iter().chain(&STORE).chain(&RULE) {
+    for field in CONFIG
+        .iter()
+        .chain(&STORE)
+        .chain(&RULE)
+        .chain(&KEY_VAULT_ITEM)
+    {
         assert!(
             field.about.len() > 10 && field.about.ends_with('.'),
             "{}",

@@ -1,0 +1,102 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use jasm_providers::{SecretBytes, Workload};
+
+use super::*;
+use crate::identity::{Forbidden, Found};
+use crate::settings::Overrides;
+
+const CONFIG: &str = "stores:\n\
+     - {name: as-jasm, kind: vault, address: 'https://vault', role: jasm, identity: controller}\n\
+     - {name: as-pod, kind: vault, address: 'https://vault', role: '{namespace}-{serviceaccount}', identity: workload}\n";
+
+#[derive(Debug)]
+struct Shop;
+
+#[async_trait]
+impl Workload for Shop {
+    fn namespace(&self) -> &str {
+        "n"
+    }
+
+    fn service_account(&self) -> &str {
+        "shop"
+    }
+
+    fn annotation(&self, _: &str) -> Option<&str> {
+        None
+    }
+
+    async fn token(&self, _: &str, _: Instant) -> Result<SecretBytes, Error> {
+        Err(Error::new(ErrorKind::Denied, "no tokens here"))
+    }
+}
+
+/// Finds one ServiceAccount, and counts.
+#[derive(Debug, Default)]
+struct Finds(AtomicUsize);
+
+#[async_trait]
+impl Accounts for Finds {
+    async fn find(&self, _: &str, _: &str, _: Instant) -> Result<Found, Error> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(Found {
+            account: Arc::new(Shop),
+            mark: "one".into(),
+        })
+    }
+
+    fn allows<'a>(&self, _: &'a str) -> Result<(), Forbidden<'a>> {
+        Ok(())
+    }
+
+    fn doubt(&self, _: &str, _: &str) {}
+}
+
+async fn stores(readers: &Readers) -> Stores {
+    let settings = Settings::read(Some(CONFIG), &Overrides::default()).unwrap();
+    Stores::connect(&settings, &Stores::default(), &Metrics::new(), readers)
+        .await
+        .unwrap()
+}
+
+fn shop() -> ReadAs {
+    ReadAs::ServiceAccount("shop".into())
+}
+
+#[tokio::test]
+async fn nobody_reads_as_the_controller_but_who_was_told_to() {
+    let finds = Arc::new(Finds::default());
+    let stores = stores(&Readers::Pods(finds.clone())).await;
+    let as_pod = &stores.0["as-pod"];
+    for unsettled in [ReadAs::Store, ReadAs::Workload] {
+        let refused = as_pod.lane(&unsettled, "n").await.unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Unsupported);
+    }
+    assert_eq!(finds.0.load(Ordering::SeqCst), 0);
+    assert!(as_pod.lane(&shop(), "n").await.is_ok());
+    assert_eq!(finds.0.load(Ordering::SeqCst), 1);
+    assert_eq!(
+        as_pod.as_whom(&shop(), "n"),
+        " as the ServiceAccount n/shop"
+    );
+
+    let as_jasm = &stores.0["as-jasm"];
+    assert!(as_jasm.lane(&ReadAs::Store, "n").await.is_ok());
+    assert_eq!(finds.0.load(Ordering::SeqCst), 1);
+    assert!(as_jasm.lane(&ReadAs::Workload, "n").await.is_err());
+    assert!(as_jasm.lane(&shop(), "n").await.is_ok());
+    assert_eq!(finds.0.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn where_there_are_no_pods_everything_is_read_as_the_process() {
+    let stores = stores(&Readers::Process).await;
+    let as_jasm = &stores.0["as-jasm"];
+    assert!(as_jasm.lane(&shop(), "n").await.is_ok());
+    assert_eq!(as_jasm.as_whom(&shop(), "n"), "");
+    // Its role is made of a reader's names, and the process has none.
+    let refused = stores.0["as-pod"].lane(&shop(), "n").await.unwrap_err();
+    assert!(refused.message.contains("role"), "{refused}");
+}
