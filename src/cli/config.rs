@@ -6,10 +6,12 @@ use clap::{Args, Subcommand, ValueEnum as _};
 use serde_json::{Value, json};
 
 use crate::diagnostic::{self, Diagnostic};
-use crate::settings::{Backend, LogFormat, LogLevel, Rights, Store, schema};
+use crate::settings::{Backend, Identity, LogFormat, LogLevel, Rights, Store, schema};
 
 use super::operator::{Config, DOUBTFUL, Refused};
 use super::{Exit, Outcome, Stop, Streams};
+
+mod in_force;
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -83,7 +85,7 @@ fn check(args: &Check, streams: &mut Streams<'_>) -> Outcome {
     let good = config.ok();
     match args.format {
         Format::Json => {
-            let mut report = good.as_ref().map_or_else(|| json!({}), in_force);
+            let mut report = good.as_ref().map_or_else(|| json!({}), self::report);
             report["good"] = json!(good.is_some());
             let said = diagnostic::render(&diagnostics, diagnostic::Format::Json, false);
             let said: Value = serde_json::from_str(&said).unwrap_or_default();
@@ -141,7 +143,9 @@ fn describe(config: &Config, streams: &mut Streams<'_>) -> Result<(), Stop> {
                 rule.paths.join(", ")
             )?;
         }
-        if store.allow.is_empty() {
+        if !store.is_ruled() {
+            writeln!(out, "  every pod may try: the store's own IAM decides")?;
+        } else if store.allow.is_empty() {
             writeln!(out, "  nobody may read it")?;
         }
     }
@@ -176,8 +180,27 @@ fn what(store: &Store) -> String {
                     .map(|id| format!("account {id}")),
             );
             words.extend(aws.endpoint.as_ref().map(|url| format!("endpoint {url}")));
-            words.push("read as JASM's own identity".to_owned());
         }
+        Backend::GcpSecretManager(gcp) | Backend::GcpParameterManager(gcp) => {
+            words.push(format!("project {}", gcp.project));
+            words.extend(gcp.location.clone());
+            words.extend(gcp.endpoint.as_ref().map(|url| format!("endpoint {url}")));
+        }
+        Backend::AzureKeyVault(azure) | Backend::AzureAppConfiguration(azure) => {
+            words.push(azure.name.clone());
+            words.extend(azure.endpoint.as_ref().map(|url| format!("endpoint {url}")));
+        }
+        Backend::Vault(vault) => {
+            words.push(vault.address.clone());
+            words.push(format!("mount {}", vault.mount));
+        }
+    }
+    if !matches!(store.backend, Backend::File { .. }) {
+        let whom = match store.identity {
+            Identity::Controller => "read as JASM's own identity",
+            Identity::Workload => "read as the pods that ask",
+        };
+        words.push(whom.to_owned());
     }
     if store.configs {
         words.push("its secret values may go into ConfigMaps".to_owned());
@@ -186,7 +209,7 @@ fn what(store: &Store) -> String {
 }
 
 /// What is in force, for machines.
-fn in_force(config: &Config) -> Value {
+fn report(config: &Config) -> Value {
     let settings = &config.settings;
     let store = |store: &Store| {
         let rule = |(at, rule): (usize, &crate::policy::Rule)| {
@@ -196,21 +219,10 @@ fn in_force(config: &Config) -> Value {
                 "paths": rule.paths,
             })
         };
-        let (root, aws) = match &store.backend {
-            Backend::File { root } => (Some(root), None),
-            Backend::AwsSecretsManager(aws) | Backend::AwsParameterStore(aws) => (None, Some(aws)),
-        };
-        json!({
-            "name": store.name,
-            "kind": store.backend.kind().as_str(),
-            "root": root,
-            "region": aws.map(|aws| &aws.region),
-            "account": store.scope.account,
-            "endpoint": aws.and_then(|aws| aws.endpoint.as_ref()),
-            "identity": aws.map(|_| "controller"),
-            "configs": store.configs,
-            "allow": store.allow.iter().enumerate().map(rule).collect::<Vec<_>>(),
-        })
+        let mut fields = in_force::fields(store);
+        let rules: Vec<_> = store.allow.iter().enumerate().map(rule).collect();
+        fields.insert("allow".to_owned(), json!(rules));
+        fields
     };
     json!({
         "stores": settings.stores.iter().map(store).collect::<Vec<_>>(),

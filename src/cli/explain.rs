@@ -108,6 +108,7 @@ fn manifests(args: &Explain, streams: &mut Streams<'_>) -> Outcome {
                     target,
                     &own.wish,
                     &consumers,
+                    asker.account(),
                     config.as_ref(),
                 ));
             }

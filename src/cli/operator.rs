@@ -85,8 +85,14 @@ impl Config {
         rules.get(rule).copied()
     }
 
-    /// A rule for people: its number, its text and its line.
-    pub(super) fn rule(&self, store: &Store, grant: Grant) -> String {
+    /// A rule for people: its number, its text and its line; or that no rule is needed.
+    pub(super) fn rule(&self, store: &Store, grant: Option<Grant>) -> String {
+        let Some(grant) = grant else {
+            return format!(
+                "the store \"{}\", which has no rules: it is read as the pod, and its own IAM decides",
+                store.name
+            );
+        };
         let text = store.allow.get(grant.rule).map(ToString::to_string);
         let line = self
             .rule_place(&store.name, grant.rule)
@@ -101,7 +107,10 @@ impl Config {
     }
 
     /// The same for machines.
-    pub(super) fn rule_json(&self, store: &Store, grant: Grant) -> serde_json::Value {
+    pub(super) fn rule_json(&self, store: &Store, grant: Option<Grant>) -> serde_json::Value {
+        let Some(grant) = grant else {
+            return serde_json::Value::Null;
+        };
         serde_json::json!({
             "store": store.name,
             "number": grant.rule + 1,
@@ -168,7 +177,7 @@ mod tests {
         assert_eq!(config.rule_place("a", 0), None);
         let grant = Grant { rule: 1, path: 0 };
         assert_eq!(
-            config.rule(&config.settings.stores[1], grant),
+            config.rule(&config.settings.stores[1], Some(grant)),
             "rule 2 of the store \"b\", {namespaces: [\"n\"], paths: [\"b\"]} (jasm.yaml:10)"
         );
     }

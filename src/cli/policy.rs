@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::account::{Account, account};
 use super::config::Format;
 use super::{Outcome, Streams};
 
@@ -36,13 +37,16 @@ pub enum Commands {
 Exit codes: 0 allowed, or all rows as expected; 1 not; 2 the config or the table cannot be read."
     )]
     Test(Test),
-    /// Print the least AWS IAM policy that the annotations in manifests need
+    /// Print the least rights that the annotations in manifests need at the stores' own clouds
     ///
-    /// One statement per store and kind of call, with the actions that JASM really calls and only
-    /// the entries that the annotations name. What the config refuses is left out and told on
-    /// standard error, and so is what the policy cannot know, such as keys of KMS.
+    /// Of AWS one IAM policy for all stores there: one statement per store and kind of call, with the
+    /// actions that JASM really calls and only the entries that the annotations name. Of another kind,
+    /// with --store if there are several: of Vault and OpenBao a policy, of Google and Azure a script of
+    /// gcloud or az that binds the roles. What the config refuses is left out and told on standard error,
+    /// and so is what cannot be known, such as keys of KMS.
     #[command(after_help = "Examples:
   helm template ./shop | jasm policy iam -f - --config jasm.yaml -n shop > policy.json
+  jasm policy iam -f deploy/ --config jasm.yaml -n shop --store vault --as shop/web > shop-web.hcl
 
 Exit codes: 0 printed; 1 something asked for is left out; 2 something cannot be read.")]
     Iam(Iam),
@@ -79,6 +83,9 @@ pub struct Iam {
     /// Only this store of the config
     #[arg(long, value_name = "NAME")]
     store: Option<String>,
+    /// Only what pods of this ServiceAccount read as themselves
+    #[arg(long = "as", value_name = "NAMESPACE/SERVICEACCOUNT", value_parser = account)]
+    read_as: Option<Account>,
 }
 
 /// Carries out one of them.

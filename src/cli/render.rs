@@ -16,7 +16,7 @@ use crate::pull::plan::View;
 use crate::pull::reference::Catalog as _;
 use crate::pull::request::{Origin, Target};
 use crate::settings::Settings;
-use crate::stores::Stores;
+use crate::stores::{Readers, Stores};
 
 use super::operator::Config;
 use super::settled::settle;
@@ -79,7 +79,13 @@ pub fn run(args: &Render, streams: &mut Streams<'_>) -> Outcome {
             .map_err(|error| format!("the runtime cannot start: {}", error.kind()))?;
         runtime.block_on(async {
             let needed = needed(&config.settings, &asked, &targets);
-            let stores = Stores::connect(&needed, &Stores::default(), &Metrics::new()).await?;
+            let stores = Stores::connect(
+                &needed,
+                &Stores::default(),
+                &Metrics::new(),
+                &Readers::Process,
+            )
+            .await?;
             let objects = targets
                 .iter()
                 .map(|target| object(target, &asked, &config.settings, &stores));
@@ -90,7 +96,7 @@ pub fn run(args: &Render, streams: &mut Streams<'_>) -> Outcome {
             Ok::<_, Stop>(())
         })?;
     }
-    print(args, &asked, &made, streams)?;
+    print(args, &asked, &config.settings, &made, streams)?;
     streams.complain(&diagnostics)?;
     if diagnostics.is_empty() && targets.is_empty() && !asked.unreadable {
         writeln!(
@@ -134,7 +140,7 @@ async fn object(
     settings: &Settings,
     stores: &Stores,
 ) -> (Option<(Target, Desired)>, Vec<Diagnostic>) {
-    let view = asked.view(target);
+    let view = asked.view(target, settings);
     let fetched = make::fetch(target, &view, stores, Instant::now()).await;
     let mut told = BTreeSet::new();
     let mut diagnostics = Vec::new();
@@ -212,6 +218,7 @@ fn of_workload(
 fn print(
     args: &Render,
     asked: &Asked,
+    settings: &Settings,
     made: &[(Target, Desired)],
     streams: &mut Streams<'_>,
 ) -> Result<(), Stop> {
@@ -224,7 +231,7 @@ fn print(
         match args.format {
             Format::Json => objects.push(object),
             Format::Yaml => {
-                let view = asked.view(target);
+                let view = asked.view(target, settings);
                 let workloads: BTreeSet<_> = makers(&view)
                     .values()
                     .map(crate::pull::workload::Workload::name)

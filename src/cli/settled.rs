@@ -11,10 +11,11 @@ use crate::settings::{Settings, Store};
 /// A request whose store, path and right are settled.
 #[derive(Debug, Clone)]
 pub(super) enum Settled<'a> {
-    /// One entry, and the rule that lets the namespace read it.
-    Entry(&'a Store, EntryRef, Grant),
+    /// One entry, and the rule that lets the namespace read it; none where the store has no rules and
+    /// needs none.
+    Entry(&'a Store, EntryRef, Option<Grant>),
     /// Everything below a path, and how much of that may be read.
-    Prefix(&'a Store, Prefix, Below),
+    Prefix(&'a Store, Prefix, Option<Below>),
     /// The annotation says the value itself.
     Literal,
 }
@@ -28,11 +29,17 @@ pub(super) fn settle<'a>(
     let resolved = reference::resolve(request, Some(namespace), &settings)?;
     let settled = match resolved.reference {
         Reference::Literal(_) => Some(Settled::Literal),
+        Reference::Entry(store, entry) if !store.is_ruled() => {
+            Some(Settled::Entry(store, entry, None))
+        }
+        Reference::Prefix(store, prefix) if !store.is_ruled() => {
+            Some(Settled::Prefix(store, prefix, None))
+        }
         Reference::Entry(store, entry) => policy::grant(&store.allow, namespace, &entry.path)
-            .map(|grant| Settled::Entry(store, entry, grant)),
+            .map(|grant| Settled::Entry(store, entry, Some(grant))),
         Reference::Prefix(store, prefix) => {
             policy::grant_below(&store.allow, namespace, &prefix.base)
-                .map(|below| Settled::Prefix(store, prefix, below))
+                .map(|below| Settled::Prefix(store, prefix, Some(below)))
         }
     };
     // It was resolved, so some rule allows it.

@@ -14,6 +14,7 @@ use crate::pull::index::{Event, Index, Key};
 use crate::pull::pod::{Controller, Pod};
 use crate::pull::request::{Request, Target};
 use crate::pull::{plan, shares::Makers, workload};
+use crate::settings::Settings;
 
 use super::{Stop, Streams, input};
 
@@ -154,6 +155,11 @@ impl Asked {
             annotations: annotations.into_iter().collect(),
             labels: labels.into_iter().collect(),
             controller: (!bare).then_some(controller),
+            service_account: workload
+                .service_account
+                .as_ref()
+                .map_or("default", Text::as_str)
+                .into(),
             settled: false,
             waiting: true,
         };
@@ -181,8 +187,10 @@ impl Asked {
     }
 
     /// All who ask for a target with what they ask.
-    pub(super) fn view(&self, target: &Target) -> plan::View {
-        plan::View::of(self.index.requesters(target))
+    pub(super) fn view(&self, target: &Target, settings: &Settings) -> plan::View {
+        plan::View::of(self.index.requesters(target), |store| {
+            settings.reads_as_workload(store)
+        })
     }
 
     /// The asker whose pod this is.
@@ -236,6 +244,12 @@ pub(super) fn makers(view: &plan::View) -> Makers {
 }
 
 impl Asker {
+    /// The ServiceAccount that its pods run as.
+    pub(super) fn account(&self) -> &str {
+        let account = self.workload.service_account.as_ref();
+        account.map_or("default", Text::as_str)
+    }
+
     /// Where a request is written.
     pub(super) fn place_of(&self, request: &Request) -> Place {
         let text = place(&self.workload, &format!("{PREFIX}{}", request.annotation()));

@@ -138,9 +138,32 @@ async fn gather(args: &super::Pod, config: Option<Config>) -> Result<Report, Sto
         };
         let consumers = asker.consumers(&target);
         objects.push(Live {
-            asked: report::object(&target, &requester.wish, &consumers, config.as_ref()),
+            asked: report::object(
+                &target,
+                &requester.wish,
+                &consumers,
+                &pod.service_account,
+                config.as_ref(),
+            ),
             state: objects::state(&client, &target, &mut unseen).await,
         });
+    }
+    let mut sources: Vec<_> = objects
+        .iter_mut()
+        .flat_map(|object| &mut object.asked.sources)
+        .filter(|source| !source.needs.is_empty())
+        .collect();
+    if !sources.is_empty()
+        && let Some(written) =
+            cluster::annotations(&client, &namespace, &pod.service_account, &mut unseen).await
+    {
+        for source in &mut sources {
+            let lacks = source.needs.iter().filter(|name| {
+                let value = written.get(**name);
+                value.is_none_or(String::is_empty)
+            });
+            source.lacks = Some(lacks.copied().collect());
+        }
     }
     let problems: Vec<_> = asked
         .diagnostics

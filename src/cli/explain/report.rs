@@ -11,8 +11,8 @@ use crate::cli::workloads::Asker;
 use crate::manifests::{Consumer, Text};
 use crate::policy::Below;
 use crate::pull::asked::Wish;
-use crate::pull::request::{Names, Origin, Request, Take, Target};
-use crate::settings::Backend;
+use crate::pull::request::{Names, Origin, ReadAs, Request, Take, Target};
+use crate::settings::{Backend, Identity};
 
 /// A workload with what it asks for.
 #[derive(Debug, Serialize)]
@@ -60,6 +60,12 @@ pub(super) struct Source {
     pub(super) optional: bool,
     /// Whose rights read the store.
     pub(super) identity: Option<&'static str>,
+    /// The ServiceAccount that is read as, as NAMESPACE/NAME.
+    pub(super) service_account: Option<String>,
+    /// Annotations that it has to have for that.
+    pub(super) needs: Vec<&'static str>,
+    /// Those that it lacks; none where it was not looked at.
+    pub(super) lacks: Option<Vec<&'static str>>,
     /// None without a config.
     pub(super) allowed: Option<bool>,
     /// By which rule, or why not.
@@ -75,11 +81,28 @@ impl Object {
     }
 }
 
+impl Source {
+    /// Whose rights read, and what that needs.
+    fn reader(&self) -> String {
+        let Some(account) = &self.service_account else {
+            return "JASM's own identity".to_owned();
+        };
+        let needs = match (&self.lacks, self.needs.as_slice()) {
+            (_, []) => String::new(),
+            (None, needs) => format!(", which needs the annotation {}", needs.join(" and ")),
+            (Some(lacks), _) if lacks.is_empty() => String::new(),
+            (Some(lacks), _) => format!(", which lacks the annotation {}", lacks.join(" and ")),
+        };
+        format!("the ServiceAccount {account}{needs}")
+    }
+}
+
 /// What a workload asks of one target.
 pub(super) fn object(
     target: &Target,
     wish: &Wish,
     consumers: &[&Consumer],
+    account: &str,
     config: Option<&Config>,
 ) -> Object {
     let keys: Option<Vec<Vec<String>>> = wish.requests.iter().map(|it| sure_keys(it)).collect();
@@ -96,7 +119,7 @@ pub(super) fn object(
         sources: wish
             .requests
             .iter()
-            .map(|request| source(request, &target.namespace, config))
+            .map(|request| source(request, &target.namespace, account, config))
             .collect(),
         used_by: consumers.iter().map(|consumer| used_by(consumer)).collect(),
         taken: consumers
@@ -136,7 +159,7 @@ fn sure_keys(request: &Request) -> Option<Vec<String>> {
     }
 }
 
-fn source(request: &Request, namespace: &str, config: Option<&Config>) -> Source {
+fn source(request: &Request, namespace: &str, account: &str, config: Option<&Config>) -> Source {
     let version = match &request.origin {
         Origin::Entry { version, .. } => version.clone(),
         Origin::Prefix { .. } | Origin::Literal(_) => None,
@@ -154,6 +177,9 @@ fn source(request: &Request, namespace: &str, config: Option<&Config>) -> Source
         file: request.file.as_ref().map(|file| file.name.clone()),
         optional: request.optional,
         identity: None,
+        service_account: None,
+        needs: Vec::new(),
+        lacks: None,
         allowed: None,
         why: None,
     };
@@ -171,8 +197,13 @@ fn source(request: &Request, namespace: &str, config: Option<&Config>) -> Source
         Ok(Settled::Literal) => return source,
         Ok(Settled::Entry(store, _, grant)) => (store, grant, ""),
         Ok(Settled::Prefix(store, _, below)) => match below {
-            Below::Whole(grant) => (store, grant, ""),
-            Below::Partly(grant) => (store, grant, " allows a part of it; all of it must be"),
+            None => (store, None, ""),
+            Some(Below::Whole(grant)) => (store, Some(grant), ""),
+            Some(Below::Partly(grant)) => (
+                store,
+                Some(grant),
+                " allows a part of it; all of it must be",
+            ),
         },
         Err(failure) => {
             source.allowed = Some(false);
@@ -187,8 +218,14 @@ fn source(request: &Request, namespace: &str, config: Option<&Config>) -> Source
     }
     source.identity = match store.backend {
         Backend::File { .. } => None,
-        Backend::AwsSecretsManager(_) | Backend::AwsParameterStore(_) => Some("controller"),
+        _ if request.read_as != ReadAs::Store => Some(Identity::Workload.as_str()),
+        _ => Some(store.identity.as_str()),
     };
+    if source.identity == Some(Identity::Workload.as_str()) {
+        source.service_account = Some(format!("{namespace}/{account}"));
+        let annotations = store.backend.annotations().iter();
+        source.needs = annotations.map(|(name, _)| *name).collect();
+    }
     source.allowed = Some(true);
     source.why = Some(format!("{}{partly}", config.rule(store, grant)));
     source
@@ -296,7 +333,7 @@ impl Object {
             };
             writeln!(out, "      keys: {}{file}", source.keys)?;
             if source.identity.is_some() {
-                writeln!(out, "      read as: JASM's own identity")?;
+                writeln!(out, "      read as: {}", source.reader())?;
             }
             if let (Some(allowed), Some(why)) = (source.allowed, &source.why) {
                 let word = if allowed { "allowed by" } else { "refused:" };

@@ -1,26 +1,40 @@
-//! `jasm policy iam`: the least rights at AWS that manifests need.
+//! `jasm policy iam`: the least rights at a store's own cloud that manifests need.
 
 use std::collections::BTreeMap;
 
 use jasm_providers::Kind;
-use jasm_providers::aws::rights::{Reads, rights};
-use serde_json::{Value, json};
+use jasm_providers::aws::rights::Reads;
+use jasm_providers::vault::policy as vault_policy;
 
+use crate::cli::account::Account;
 use crate::cli::operator::Config;
 use crate::cli::settled::{Settled, settle};
 use crate::cli::workloads::Asked;
 use crate::cli::{Exit, Outcome, Stop, Streams};
 use crate::diagnostic::{Diagnostic, Rule, Severity};
 use crate::pull::reference::Catalog as _;
-use crate::settings::Store;
+use crate::pull::request::ReadAs;
+use crate::settings::{Backend, Identity, Store};
+
+mod aws;
+mod script;
 
 const LEFT_OUT: Rule = Rule {
     id: "policy/left-out",
     about: "What an annotation asks for is refused by the config, so no right is needed for it.",
 };
 
-/// The longest managed policy, white space not counted ("IAM and AWS STS quotas").
-const LONGEST: usize = 6_144;
+/// Whose rights read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Reader {
+    /// JASM's own.
+    Controller,
+    /// Those of a pod's ServiceAccount.
+    Account(Account),
+}
+
+/// What is read of a store, by whose rights read it.
+type ByReader = BTreeMap<Reader, Reads>;
 
 pub(super) fn run(args: &super::Iam, streams: &mut Streams<'_>) -> Outcome {
     let config = Config::needed(&args.config, streams)?;
@@ -37,52 +51,31 @@ pub(super) fn run(args: &super::Iam, streams: &mut Streams<'_>) -> Outcome {
     }
     let mut asked = args.manifests.read(streams)?;
     let mut diagnostics = std::mem::take(&mut asked.diagnostics);
-    let reads = reads(&asked, &config, &mut diagnostics);
-    let only = args.store.as_deref().and_then(|name| named(&config, name));
-    let mut statements = Vec::new();
-    let mut notes = Vec::new();
-    for store in &config.settings.stores {
-        let Some(reads) = reads.get(&store.name) else {
-            continue;
-        };
-        let kind = store.backend.kind();
-        if kind == Kind::File || only.is_some_and(|only| only.name != store.name) {
-            continue;
-        }
-        for right in rights(kind, &store.scope, reads) {
-            statements.push(json!({
-                "Sid": sid(right.purpose, &store.name, &statements),
-                "Effect": "Allow",
-                "Action": right.actions,
-                "Resource": right.resources,
-            }));
-        }
-        if store.scope.account.is_none() {
-            notes.push(format!(
-                "the store \"{}\" names no account, so \"*\" stands for it: write \"account\" in the config",
-                store.name
-            ));
+    let mut reads = reads(&asked, &config, &mut diagnostics);
+    if let Some(account) = &args.read_as {
+        let only = Reader::Account(account.clone());
+        for readers in reads.values_mut() {
+            readers.retain(|reader, _| *reader == only);
         }
     }
-    if statements.is_empty() {
-        notes.push("nothing is asked of a store at AWS, so no right is needed".to_owned());
-    } else {
+    let only = args.store.as_deref().and_then(|name| named(&config, name));
+    let chosen: Vec<_> = config
+        .settings
+        .stores
+        .iter()
+        .filter(|store| only.is_none_or(|only| only.name == store.name))
+        .filter_map(|store| Some((store, reads.get(&store.name)?)))
+        .filter(|(_, readers)| !readers.is_empty())
+        .collect();
+    let mut notes = Vec::new();
+    let text = printed(&chosen, &mut notes)?;
+    if let Some(text) = &text {
+        writeln!(streams.output, "{}", text.trim_end())?;
+    } else if chosen.is_empty() {
         notes.push(
-            "entries that are encrypted with a key of your own need kms:Decrypt on that key too; \
-             annotations do not tell which"
+            "nothing is asked of a store at AWS or of another cloud, so no right is needed"
                 .to_owned(),
         );
-    }
-    let policy = json!({"Version": "2012-10-17", "Statement": statements});
-    let length = policy.to_string().len();
-    if length > LONGEST {
-        notes.push(format!(
-            "the policy has {length} characters, more than the {LONGEST} of a managed policy: \
-             print one per store with --store, or grant whole paths by hand"
-        ));
-    }
-    if !statements_of(&policy).is_empty() {
-        writeln!(streams.output, "{policy:#}")?;
     }
     streams.complain(&diagnostics)?;
     for note in notes {
@@ -100,55 +93,134 @@ fn named<'a>(config: &'a Config, name: &str) -> Option<&'a Store> {
     settings.find(name).map(|(store, _)| store)
 }
 
-fn statements_of(policy: &Value) -> &[Value] {
-    policy["Statement"].as_array().map_or(&[], Vec::as_slice)
+/// One document: AWS's policy for all stores there, else what the one store that is left needs.
+fn printed(
+    chosen: &[(&Store, &ByReader)],
+    notes: &mut Vec<String>,
+) -> Result<Option<String>, Stop> {
+    let at_aws = |store: &Store| {
+        let kind = store.backend.kind();
+        matches!(kind, Kind::AwsSecretsManager | Kind::AwsParameterStore)
+    };
+    let (aws, others): (Vec<_>, Vec<_>) = chosen.iter().partition(|(store, _)| at_aws(store));
+    let joined = |readers: &ByReader| {
+        let mut all = Reads::default();
+        for reads in readers.values() {
+            all.entries.extend(reads.entries.iter().cloned());
+            all.prefixes.extend(reads.prefixes.iter().cloned());
+        }
+        all
+    };
+    for (store, readers) in chosen {
+        // Google's and Azure's bindings name each reader by itself.
+        if readers.len() > 1 && (at_aws(store) || store.backend.kind() == Kind::Vault) {
+            notes.push(format!(
+                "of the store \"{}\" this joins what {} read: print what one of them needs with --as",
+                store.name,
+                names(readers)
+            ));
+        }
+    }
+    let policy = aws::policy(
+        aws.iter().map(|(store, readers)| (*store, joined(readers))),
+        notes,
+    );
+    if let Some(policy) = policy {
+        let clouds = others
+            .iter()
+            .filter(|(store, _)| store.backend.kind() != Kind::File);
+        notes.extend(clouds.map(|(store, _)| elsewhere(store)));
+        return Ok(Some(format!("{policy:#}")));
+    }
+    let mut text = None;
+    for (store, readers) in others {
+        match &store.backend {
+            _ if text.is_some() => notes.push(elsewhere(store)),
+            Backend::File { .. } => notes.push(format!(
+                "the store \"{}\" is a directory: the user that JASM runs as has to be able to read it",
+                store.name
+            )),
+            Backend::Vault(vault) => {
+                let reads = joined(readers);
+                let policy = vault_policy(&vault.mount, vault.engine, &reads.entries, &reads.prefixes);
+                text = Some(format!(
+                    "# The store \"{}\": for the role {} of {}.\n{policy}",
+                    store.name,
+                    vault.role,
+                    names(readers)
+                ));
+            }
+            _ => text = script::script(store, readers),
+        }
+    }
+    Ok(text)
 }
 
-/// What is read of each store, by its name.
+/// A store that is not in what was printed.
+fn elsewhere(store: &Store) -> String {
+    format!(
+        "the store \"{}\" of kind {} is not in this: print what it needs with --store {}",
+        store.name,
+        store.backend.kind(),
+        store.name
+    )
+}
+
+/// `JASM, the ServiceAccount shop/web`
+fn names(readers: &ByReader) -> String {
+    let names: Vec<_> = readers
+        .keys()
+        .map(|reader| match reader {
+            Reader::Controller => "JASM".to_owned(),
+            Reader::Account(account) => {
+                format!("the ServiceAccount {}/{}", account.namespace, account.name)
+            }
+        })
+        .collect();
+    names.join(", ")
+}
+
+/// What is read of each store, by its name and by whose rights.
 fn reads(
     asked: &Asked,
     config: &Config,
     diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, Reads> {
-    let mut reads: BTreeMap<String, Reads> = BTreeMap::new();
+) -> BTreeMap<String, ByReader> {
+    let mut reads: BTreeMap<String, ByReader> = BTreeMap::new();
     for target in asked.targets() {
-        let requesters = asked.index.requesters(&target);
-        for request in requesters.iter().flat_map(|it| &it.wish.requests) {
-            match settle(request, &target.namespace, &config.settings) {
-                Ok(Settled::Entry(store, entry, _)) => {
-                    let reads = reads.entry(store.name.clone()).or_default();
-                    reads.entries.insert(entry);
+        for requester in asked.index.requesters(&target) {
+            let account = Account {
+                namespace: target.namespace.to_string(),
+                name: requester.pod.pod.service_account.to_string(),
+            };
+            let of = |store: &Store, read_as: &ReadAs| {
+                let as_workload = *read_as != ReadAs::Store || store.identity == Identity::Workload;
+                if as_workload {
+                    Reader::Account(account.clone())
+                } else {
+                    Reader::Controller
                 }
-                Ok(Settled::Prefix(store, prefix, _)) => {
-                    let reads = reads.entry(store.name.clone()).or_default();
-                    reads.prefixes.insert(prefix);
-                }
-                Ok(Settled::Literal) => {}
-                Err(failure) => {
-                    let about = asked.about(&LEFT_OUT, &target, request, &failure.message);
-                    diagnostics.extend(about.filter(|it| !diagnostics.contains(it)));
+            };
+            for request in &requester.wish.requests {
+                match settle(request, &target.namespace, &config.settings) {
+                    Ok(Settled::Entry(store, entry, _)) => {
+                        let readers = reads.entry(store.name.clone()).or_default();
+                        let reads = readers.entry(of(store, &request.read_as)).or_default();
+                        reads.entries.insert(entry);
+                    }
+                    Ok(Settled::Prefix(store, prefix, _)) => {
+                        let readers = reads.entry(store.name.clone()).or_default();
+                        let reads = readers.entry(of(store, &request.read_as)).or_default();
+                        reads.prefixes.insert(prefix);
+                    }
+                    Ok(Settled::Literal) => {}
+                    Err(failure) => {
+                        let about = asked.about(&LEFT_OUT, &target, request, &failure.message);
+                        diagnostics.extend(about.filter(|it| !diagnostics.contains(it)));
+                    }
                 }
             }
         }
     }
     reads
-}
-
-/// A statement's name: letters and digits, unique within the policy.
-fn sid(purpose: &str, store: &str, before: &[Value]) -> String {
-    let words = store.split(|c: char| !c.is_ascii_alphanumeric());
-    let mut sid = purpose.to_owned();
-    for word in words {
-        let mut chars = word.chars();
-        sid.extend(chars.next().map(|first| first.to_ascii_uppercase()));
-        sid.extend(chars);
-    }
-    let taken = |sid: &str| before.iter().any(|statement| statement["Sid"] == sid);
-    let mut unique = sid.clone();
-    let mut number = 2;
-    while taken(&unique) {
-        unique = format!("{sid}{number}");
-        number += 1;
-    }
-    unique
 }

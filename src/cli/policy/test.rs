@@ -23,8 +23,8 @@ const NO_TABLE: Rule = Rule {
 
 /// What the config answers.
 enum Answer<'a> {
-    Allowed(&'a Store, Grant),
-    Partly(&'a Store, Grant),
+    Allowed(&'a Store, Option<Grant>),
+    Partly(&'a Store, Option<Grant>),
     Denied(String),
 }
 
@@ -101,8 +101,9 @@ fn answer<'a>(row: &Row, config: &'a Config) -> Answer<'a> {
     match settle(&request, &row.namespace, settings) {
         Ok(Settled::Entry(store, _, grant)) => Answer::Allowed(store, grant),
         Ok(Settled::Prefix(store, _, below)) => match below {
-            Below::Whole(grant) => Answer::Allowed(store, grant),
-            Below::Partly(grant) => Answer::Partly(store, grant),
+            None => Answer::Allowed(store, None),
+            Some(Below::Whole(grant)) => Answer::Allowed(store, Some(grant)),
+            Some(Below::Partly(grant)) => Answer::Partly(store, Some(grant)),
         },
         Ok(Settled::Literal) => Answer::Denied("a literal is in no store".to_owned()),
         Err(failure) => Answer::Denied(

@@ -1,8 +1,9 @@
 //! What the cluster shows of the pod, what made it, and the operator's config.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use kube::{Api, Client};
 use tokio::time::Instant;
 
@@ -81,6 +82,23 @@ pub(super) async fn workload(
             None
         }
     }
+}
+
+/// What is written on a ServiceAccount.
+pub(super) async fn annotations(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    unseen: &mut Vec<String>,
+) -> Option<BTreeMap<String, String>> {
+    let api = Api::<ServiceAccount>::namespaced(client.clone(), namespace);
+    let why = match api.get_metadata_opt(name).await {
+        Ok(Some(found)) => return Some(found.metadata.annotations.unwrap_or_default()),
+        Ok(None) => "is not there".to_owned(),
+        Err(error) => refusal(&error, "get", "serviceaccounts"),
+    };
+    unseen.push(format!("the ServiceAccount {namespace}/{name} {why}"));
+    None
 }
 
 /// The config of the JASM that runs in the namespace.

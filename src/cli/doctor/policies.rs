@@ -1,0 +1,150 @@
+//! The admission policies that hold JASM's account to its promises: `config/components`.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
+use kube::api::ListParams;
+use kube::{Api, Client};
+use tokio::time::timeout;
+
+use super::cluster::{PATIENCE, late, unanswered};
+use super::report::Finding;
+use crate::settings::{Rights, Store};
+
+/// What the manifests call the account and them; an overlay puts the same before or behind all.
+const ACCOUNT: &str = "jasm";
+const PROMISES: &str = "jasm-promises";
+const TOKENS: &str = "jasm-tokens";
+/// The variable of it that lists the audiences.
+const ALLOWED: &str = "allowed";
+
+/// Looks for those that the config relies on.
+pub(super) async fn look(
+    client: &Client,
+    account: &str,
+    tier: Rights,
+    workloads: &[&Store],
+    findings: &mut Vec<Finding>,
+) {
+    let named = |policy| account.replacen(ACCOUNT, policy, 1);
+    if tier == Rights::WriteOnly {
+        let promises = named(PROMISES);
+        findings.push(match bound(client, &promises).await {
+            Ok(Some(_)) => in_force(&promises),
+            Ok(None) => Finding::fail(
+                "policy",
+                "the admission policy that \"rights: write-only\" relies on is not in force",
+                "apply config/components/admission-policy",
+            ),
+            Err(finding) => finding,
+        });
+    }
+    if workloads.is_empty() {
+        return;
+    }
+    let tokens = named(TOKENS);
+    match bound(client, &tokens).await {
+        Ok(Some(policy)) => {
+            findings.push(in_force(&tokens));
+            findings.push(audiences(&tokens, &policy, workloads));
+        }
+        Ok(None) => findings.push(Finding::warn(
+            "policy",
+            "no admission policy holds JASM to the audiences of the config: its account can ask for any token of a pod's \
+             ServiceAccount",
+            "apply config/components/workload-identity",
+        )),
+        Err(finding) => findings.push(finding),
+    }
+}
+
+fn in_force(name: &str) -> Finding {
+    Finding::ok("policy", format!("the admission policy {name} is in force"))
+}
+
+/// A policy of ours, if a binding puts it into force.
+async fn bound(client: &Client, name: &str) -> Result<Option<ValidatingAdmissionPolicy>, Finding> {
+    let ours = ListParams::default().labels("app.kubernetes.io/name=jasm");
+    let bindings = Api::<ValidatingAdmissionPolicyBinding>::all(client.clone());
+    let found = match timeout(PATIENCE, bindings.list(&ours)).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => return unseen(&error),
+        Err(_) => return Err(late("policy")),
+    };
+    let policies = Api::<ValidatingAdmissionPolicy>::all(client.clone());
+    for binding in found {
+        let spec = &binding.spec;
+        let policy = spec.policy_name.as_str();
+        let denies = spec.validation_actions.iter().any(|it| it == "Deny");
+        if policy != name || !denies {
+            continue;
+        }
+        match timeout(PATIENCE, policies.get_opt(policy)).await {
+            Ok(Ok(found @ Some(_))) => return Ok(found),
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => return unseen(&error),
+            Err(_) => return Err(late("policy")),
+        }
+    }
+    Ok(None)
+}
+
+fn unseen(error: &kube::Error) -> Result<Option<ValidatingAdmissionPolicy>, Finding> {
+    match error {
+        kube::Error::Api(status) if status.code == 404 => Err(Finding::warn(
+            "policy",
+            "this API server has no admission policies",
+            "they need Kubernetes 1.30",
+        )),
+        kube::Error::Api(status) if status.code == 403 => Err(Finding::warn(
+            "policy",
+            "whether the admission policies are in force cannot be seen: it needs \"list\" and \"get\" on \
+             validatingadmissionpolicies and their bindings",
+            "use an administrator's kubeconfig",
+        )),
+        error => Err(unanswered("policy", error)),
+    }
+}
+
+/// Whether the policy lets through what the stores need.
+fn audiences(name: &str, policy: &ValidatingAdmissionPolicy, workloads: &[&Store]) -> Finding {
+    let mut variables = policy
+        .spec
+        .iter()
+        .flat_map(|spec| spec.variables.iter().flatten());
+    let allowed = variables.find(|it| it.name == ALLOWED);
+    // A list of texts is written in CEL as it is in JSON.
+    let Some(allowed) =
+        allowed.and_then(|it| serde_json::from_str::<BTreeSet<String>>(&it.expression).ok())
+    else {
+        return Finding::warn(
+            "audiences",
+            format!("it cannot be told which audiences the policy {name} allows"),
+            format!("write them as a list of texts in its variable \"{ALLOWED}\""),
+        );
+    };
+    let needed: BTreeSet<String> = workloads
+        .iter()
+        .filter_map(|store| store.backend.audience())
+        .collect();
+    let missing: Vec<_> = needed.difference(&allowed).map(String::as_str).collect();
+    if missing.is_empty() {
+        let needed: Vec<_> = needed.iter().map(String::as_str).collect();
+        return Finding::ok(
+            "audiences",
+            format!("the policy allows {}", needed.join(", ")),
+        );
+    }
+    Finding::fail(
+        "audiences",
+        format!(
+            "the policy {name} does not allow {}, so tokens for it are refused",
+            missing.join(", ")
+        ),
+        format!(
+            "add it to the list in the policy's variable \"{ALLOWED}\", by a patch of your overlay"
+        ),
+    )
+}
