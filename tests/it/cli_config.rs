@@ -140,6 +140,7 @@ fn shells_complete_and_pages_are_written() {
         "jasm-config-check.1",
         "jasm-policy-test.1",
         "jasm-explain-pod.1",
+        "jasm-doctor.1",
     ] {
         assert!(
             pages.contains(&format!("pages/{page}").as_str()),
@@ -177,13 +178,14 @@ fn as_a_plugin_it_names_itself_as_kubectl_does() {
 #[test]
 fn every_help_begins_with_one_line_and_knows_the_exit_codes() {
     let dir = folder(&[]);
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 9] = [
         &["run"],
         &["explain"],
         &["explain", "pod"],
         &["render"],
         &["policy", "test"],
         &["policy", "iam"],
+        &["doctor"],
         &["config", "check"],
         &["completions"],
     ];

@@ -183,6 +183,43 @@ async fn a_live_pod_is_explained_from_its_trouble_to_its_end() {
 }
 
 #[tokio::test]
+async fn of_a_live_pod_the_service_account_is_looked_at() {
+    let world = World::new("explainaccount").await;
+    let admin = &cluster().kubeconfig;
+    let config = "stores:\n- {name: aws-secretsmanager, kind: aws-secretsmanager, region: eu-west-1, identity: workload}\n";
+    std::fs::write(world.dir.path().join("workload.yaml"), config).unwrap();
+    let text = "provider: aws\npath: /shop/db\nsecretName: db\n";
+    let pod = template(&[("secret-sync", text)])
+        .unschedulable()
+        .pod("shop");
+    world.create(pod).await;
+    let reader = || {
+        let args = ["--config", "workload.yaml", "--format", "json"];
+        let report = explain(&world, "shop", admin, &args).json();
+        report["objects"][0]["sources"][0].clone()
+    };
+    let annotation = "eks.amazonaws.com/role-arn";
+    let found = reader();
+    assert_eq!(
+        found["serviceAccount"],
+        format!("{}/default", world.namespace)
+    );
+    assert_eq!(found["lacks"], json!([annotation]));
+    let said = explain(&world, "shop", admin, &["--config", "workload.yaml"]).out;
+    let words = format!(
+        "read as: the ServiceAccount {}/default, which lacks the annotation {annotation}",
+        world.namespace
+    );
+    assert!(said.contains(&words), "{said}");
+    let account =
+        json!({"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"name": "default"}});
+    let role =
+        json!({"metadata": {"annotations": {annotation: "arn:aws:iam::123456789012:role/shop"}}});
+    world.patch(&account, role).await;
+    assert_eq!(reader()["lacks"], json!([]));
+}
+
+#[tokio::test]
 async fn what_the_caller_may_not_see_is_said_and_the_rest_is_shown() {
     let world = World::new("explainless").await;
     let text = format!(

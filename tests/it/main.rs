@@ -1,5 +1,6 @@
 //! JASM from outside: the real binary under its real rights, against a real API server, kubelet
-//! and garbage collector, the moto server, a directory, and stores that misbehave.
+//! and garbage collector, the moto server, OpenBao, fakes of the clouds that have no emulator, a
+//! directory, and stores that misbehave.
 //!
 //! One cluster serves all tests; each has namespaces, an account and a process of its own.
 #![allow(
@@ -17,12 +18,15 @@ mod admission;
 mod audit;
 mod burst;
 mod cli_config;
+mod cli_doctor;
 mod cli_explain;
 mod cli_policy;
 mod cli_render;
 mod docs;
 mod e2e;
 mod forms;
+mod identity;
+mod kinds;
 mod late;
 mod lint;
 mod manifests;
@@ -35,7 +39,9 @@ mod rollout;
 mod rotation;
 mod samples;
 mod secrecy;
+mod setup;
 mod store_faults;
 mod tiers;
+mod tokens;
 mod watch;
 mod workloads;

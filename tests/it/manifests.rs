@@ -291,9 +291,98 @@ fn every_config_in_the_tree_is_one_that_jasm_takes() {
         }
     }
     assert_eq!(
-        seen, 6,
-        "config/default, config/manager and the four overlays"
+        seen, 8,
+        "config/default, config/manager and the six overlays"
     );
+}
+
+/// The clouds' overlays, with the audience of each, and the kinds of store of its config.
+const CLOUDS: [(&str, &str, [&str; 2]); 3] = [
+    (
+        "eks",
+        "sts.amazonaws.com",
+        ["aws-secretsmanager", "aws-parameterstore"],
+    ),
+    (
+        "gke",
+        "my-project.svc.id.goog",
+        ["gcp-secretmanager", "gcp-parametermanager"],
+    ),
+    (
+        "aks",
+        "api://AzureADTokenExchange",
+        ["azure-keyvault", "azure-appconfiguration"],
+    ),
+];
+
+#[test]
+fn on_each_cloud_tokens_are_for_that_cloud_only_and_jasm_may_ask_for_them() {
+    for (cloud, audience, kinds) in CLOUDS {
+        let objects = build(&format!("config/overlays/{cloud}"));
+        let policy = objects
+            .iter()
+            .find(|object| {
+                kind(object) == "ValidatingAdmissionPolicy" && name(object) == "jasm-tokens"
+            })
+            .unwrap();
+        let list = &policy["spec"]["variables"][0];
+        assert_eq!(list["name"], "allowed", "{cloud}");
+        assert_eq!(list["expression"], json!([audience]).to_string(), "{cloud}");
+        let rules = find(&objects, "ClusterRole")["rules"].as_array().unwrap();
+        let tokens =
+            json!({"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]});
+        assert!(rules.contains(&tokens), "{cloud}: {rules:?}");
+        // One store is read as the pod, and one as JASM, which has an identity of its own for that.
+        let config = find(&objects, "ConfigMap")["data"]["jasm.yaml"]
+            .as_str()
+            .unwrap();
+        let settings = Settings::read(Some(config), &Overrides::default()).unwrap();
+        let stores: Vec<_> = settings
+            .stores
+            .iter()
+            .map(|store| (store.backend.kind().as_str(), store.identity))
+            .collect();
+        let [secrets, parameters] = kinds;
+        assert_eq!(
+            stores,
+            [
+                (secrets, jasm::settings::Identity::Workload),
+                (parameters, jasm::settings::Identity::Controller)
+            ]
+        );
+        let account = find(&objects, "ServiceAccount");
+        assert!(account["metadata"]["annotations"].is_object(), "{cloud}");
+    }
+}
+
+#[test]
+fn on_gke_the_metadata_server_can_be_reached() {
+    let objects = build("config/overlays/gke");
+    let annotations = &find(&objects, "ServiceAccount")["metadata"]["annotations"];
+    let account = annotations["iam.gke.io/gcp-service-account"]
+        .as_str()
+        .unwrap();
+    assert!(account.ends_with(".iam.gserviceaccount.com"), "{account}");
+    let egress = &find(&objects, "NetworkPolicy")["spec"]["egress"];
+    let metadata = json!({"ipBlock": {"cidr": "169.254.169.254/32"}});
+    let reached = egress.as_array().unwrap().iter().any(|rule| {
+        let to = rule["to"].as_array();
+        to.is_some_and(|to| to.contains(&metadata))
+    });
+    assert!(reached, "{egress}");
+}
+
+#[test]
+fn on_aks_the_webhook_gives_jasms_own_pod_its_token() {
+    let objects = build("config/overlays/aks");
+    let label = "azure.workload.identity/use";
+    let template = &find(&objects, "Deployment")["spec"]["template"];
+    assert_eq!(template["metadata"]["labels"][label], "true");
+    let annotations = &find(&objects, "ServiceAccount")["metadata"]["annotations"];
+    for annotation in ["client-id", "tenant-id"] {
+        let id = &annotations[format!("azure.workload.identity/{annotation}")];
+        assert_eq!(id.as_str().unwrap().len(), 36, "{annotation}");
+    }
 }
 
 #[test]

@@ -19,8 +19,13 @@ async fn a_bad_config_file_is_refused_with_line_and_field() {
         ),
         (
             "stores:\n- name: a\n  kind: file\n  root: /\n  identity: workload\n",
-            ":5:",
-            "not built yet",
+            ":5:13:",
+            "a directory knows no identities",
+        ),
+        (
+            "stores:\n- name: a\n  kind: azure-keyvault\n  vault: acme.vault.azure.net\n  identity: workload\n",
+            ":4:10:",
+            "write the name alone, without its host",
         ),
         (
             "stores:\n- name: a\n  kind: aws-secretsmanager\n  region: eu-west-1\n",

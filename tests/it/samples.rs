@@ -27,7 +27,7 @@ fn samples() -> Vec<Sample> {
     let mut files: Vec<_> = std::fs::read_dir(root().join("config/samples"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|file| file != "kustomization.yaml")
+        .filter(|file| file.ends_with(".yaml") && file != "kustomization.yaml")
         .collect();
     files.sort();
     files.into_iter().map(sample).collect()

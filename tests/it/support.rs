@@ -2,17 +2,22 @@
 
 pub(crate) mod aws;
 pub(crate) mod call;
+pub(crate) mod clouds;
 pub(crate) mod cluster;
 pub(crate) mod controller;
 pub(crate) mod fake_aws;
 pub(crate) mod manifests;
 pub(crate) mod moto;
 pub(crate) mod older;
+pub(crate) mod openbao;
+pub(crate) mod place;
 pub(crate) mod pods;
 pub(crate) mod proxy;
 pub(crate) mod recorder;
 pub(crate) mod tier;
+pub(crate) mod vault;
 pub(crate) mod veil;
+pub(crate) mod witness;
 pub(crate) mod world;
 
 use std::future::Future;

@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
+use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use crate::support::eventually;
-use crate::support::older;
-use crate::support::pods::template;
+use crate::support::pods::{Template, template};
 use crate::support::tier::{Parts, Tier};
 use crate::support::world::{Request, World};
+use crate::support::{aws, eventually, moto, older};
 
 /// A life in which everything happens that JASM has a right for: workloads of every kind that is looked
 /// up, three of which share a Secret and a ConfigMap, and rollouts that change them.
@@ -262,6 +262,201 @@ async fn observe() {
         .unwrap();
     world.expect("mail", &[("host", "mail")]).await;
     assert_eq!(jasm.terminate().await, 0);
+}
+
+/// A store of moto that is read as the pod, and the role that the namespace's pods have.
+async fn as_the_pod(world: &World) {
+    let endpoint = tokio::task::spawn_blocking(moto::endpoint).await.unwrap();
+    let store = format!(
+        "- name: as-pod\n  kind: aws-secretsmanager\n  region: {}\n  identity: workload\n  endpoint: {endpoint}\n  \
+         stsEndpoint: {endpoint}\n",
+        moto::REGION
+    );
+    world.config(&store).await;
+    aws::secrets_manager()
+        .create_secret()
+        .name(format!("{}/own", world.namespace))
+        .secret_string(r#"{"user":"pod"}"#)
+        .send()
+        .await
+        .unwrap();
+    let role = format!("arn:aws:iam::{}:role/reader", moto::ACCOUNT);
+    let annotation = json!({"metadata": {"annotations": {"eks.amazonaws.com/role-arn": role}}});
+    Api::<ServiceAccount>::namespaced(world.admin.clone(), &world.namespace)
+        .patch(
+            "default",
+            &PatchParams::default(),
+            &Patch::Merge(&annotation),
+        )
+        .await
+        .unwrap();
+}
+
+/// A pod that reads as itself.
+fn reader(world: &World) -> Template {
+    let text = format!("as-pod:{}/own", world.namespace);
+    template(&[("secret.own", &text)]).env_from("own")
+}
+
+#[tokio::test]
+async fn workload_identity() {
+    let parts = Parts {
+        resources: &["rbac/default"],
+        components: &["components/workload-identity"],
+        ..Parts::default()
+    };
+    let tier = Tier::install("asthepod", parts).await;
+    let world = &tier.world;
+    life(&tier, &[]).await;
+    as_the_pod(world).await;
+    let jasm = world.jasm().await;
+    world.create(reader(world).deployment("reader", 2)).await;
+    world.running("reader", 2).await;
+    world.expect("own", &[("user", "pod")]).await;
+    assert_eq!(jasm.terminate().await, 0);
+    // Every right is used, and of those on accounts none is refused; a burst of one identity asks once.
+    let requests = world.requests();
+    assert_eq!(used(&requests), tier.given);
+    let accounts: Vec<_> = requests
+        .iter()
+        .filter(|request| request.resource.starts_with("serviceaccounts"))
+        .map(|request| {
+            let Request { verb, resource, .. } = request;
+            let (namespace, name) = (request.namespace.as_str(), request.name.as_str());
+            (
+                verb.as_str(),
+                resource.as_str(),
+                namespace,
+                name,
+                request.code,
+            )
+        })
+        .collect();
+    let namespace = world.namespace.as_str();
+    assert_eq!(
+        accounts,
+        [
+            ("get", "serviceaccounts", namespace, "default", 200),
+            ("create", "serviceaccounts/token", namespace, "default", 201),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn without_the_rights_for_workload_identity_the_event_names_what_gives_them() {
+    let parts = Parts {
+        resources: &["rbac/default"],
+        ..Parts::default()
+    };
+    let tier = Tier::install("notasthepod", parts).await;
+    let world = &tier.world;
+    as_the_pod(world).await;
+    let jasm = world.jasm().await;
+    world.create(reader(world).pod("reader")).await;
+    let note = world.event("FetchFailed", "reader").await;
+    let account = format!("ServiceAccount {}/default", world.namespace);
+    let words = format!(
+        "JASM may not read as the {account}: its account lacks get on serviceaccounts; apply \
+         config/components/workload-identity"
+    );
+    assert!(note.contains(&words), "{note}");
+    // With half of them, the other half is named.
+    let (_, suffix) = world.namespace.rsplit_once('-').unwrap();
+    let roles = Api::<ClusterRole>::all(world.admin.clone());
+    let name = format!("jasm-{suffix}");
+    let mut role = roles.get(&name).await.unwrap();
+    let rule = json!({"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get"]});
+    let rules = &mut role.rules;
+    rules
+        .as_mut()
+        .unwrap()
+        .push(serde_json::from_value(rule).unwrap());
+    roles
+        .replace(&name, &PostParams::default(), &role)
+        .await
+        .unwrap();
+    eventually("an event that names the other right", || async {
+        let events = world.events().await;
+        let named =
+            |note: &str| note.contains("lacks create on serviceaccounts/token; apply config");
+        events.iter().any(|(_, _, note)| named(note)).then_some(())
+    })
+    .await;
+    assert_eq!(jasm.terminate().await, 0);
+}
+
+#[tokio::test]
+async fn a_token_that_the_policy_refuses_is_told_with_its_audience() {
+    let parts = Parts {
+        resources: &["rbac/default"],
+        components: &["components/workload-identity"],
+        ..Parts::default()
+    };
+    let tier = Tier::install("unlisted", parts).await;
+    let world = &tier.world;
+    as_the_pod(world).await;
+    let accounts = Api::<ServiceAccount>::namespaced(world.admin.clone(), &world.namespace);
+    let audience = |audience: &str| {
+        let change = json!({"metadata": {"annotations": {"eks.amazonaws.com/audience": audience}}});
+        let accounts = accounts.clone();
+        async move {
+            let patch = Patch::Merge(&change);
+            accounts
+                .patch("default", &PatchParams::default(), &patch)
+                .await
+                .unwrap();
+        }
+    };
+    audience("elsewhere").await;
+    // A policy is in force a moment after it was created; asked with an account that no pod has.
+    let probe: ServiceAccount =
+        serde_json::from_value(json!({"metadata": {"name": "probe"}})).unwrap();
+    let post = PostParams::default();
+    accounts.create(&post, &probe).await.unwrap();
+    let forged = tier.forged().await;
+    let own = Api::<ServiceAccount>::namespaced(forged, &world.namespace);
+    eventually("the policy is in force", || async {
+        let asked = serde_json::from_value(json!({"spec": {"audiences": ["probe"]}})).unwrap();
+        let refused = own.create_token_request("probe", &post, &asked).await;
+        let why = refused.err()?.to_string();
+        why.contains("jasm-tokens").then_some(())
+    })
+    .await;
+    let jasm = world.jasm().await;
+    world.create(reader(world).pod("reader")).await;
+    let note = world.event("FetchFailed", "reader").await;
+    let words = format!(
+        "a policy of the cluster forbids a token of the ServiceAccount {}/default for the audience elsewhere: the \
+         policy in config/components/workload-identity has to list the audience",
+        world.namespace
+    );
+    assert!(note.contains(&words), "{note}");
+    // The API server's own is not even asked for.
+    audience("https://kubernetes.default.svc").await;
+    eventually("an event about the API server's audience", || async {
+        let events = world.events().await;
+        let words = "the audience https://kubernetes.default.svc is the API server's own";
+        events
+            .iter()
+            .any(|(_, _, note)| note.contains(words))
+            .then_some(())
+    })
+    .await;
+    // Whoever puts it right sees the pod start.
+    audience("sts.amazonaws.com").await;
+    world.pod_runs("reader").await;
+    assert_eq!(jasm.terminate().await, 0);
+    let codes: Vec<_> = world
+        .requests()
+        .into_iter()
+        .filter(|request| request.resource == "serviceaccounts/token" && request.name == "default")
+        .map(|request| request.code)
+        .collect();
+    assert_eq!(
+        codes.iter().filter(|code| **code == 201).count(),
+        1,
+        "{codes:?}"
+    );
 }
 
 /// What JASM tries so as to see that the policy keeps it from the objects of others.

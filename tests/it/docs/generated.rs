@@ -20,6 +20,7 @@ const END: &str = "<!-- end -->";
 fn what_is_generated_is_as_it_is_in_the_checkout() {
     let write = std::env::var_os("JASM_DOCS").is_some_and(|word| word == "write");
     let mut parts = 0;
+    let mut all = String::new();
     for page in pages() {
         let mut made = String::new();
         let mut rest = page.text.as_str();
@@ -31,6 +32,7 @@ fn what_is_generated_is_as_it_is_in_the_checkout() {
             parts += 1;
         }
         made.push_str(rest);
+        all.push_str(&made);
         if write {
             std::fs::write(root().join(&page.path), made).unwrap();
         } else {
@@ -42,15 +44,21 @@ fn what_is_generated_is_as_it_is_in_the_checkout() {
         }
     }
     assert!(parts > 20, "{parts}");
+    for field in &STORE {
+        let row = format!("| `{}` |", field.name);
+        assert!(all.contains(&row), "no page has the field {}", field.name);
+    }
 }
 
 fn part(what: &str) -> String {
     match what.split_once(' ') {
         Some(("sample", file)) => sample(file),
+        Some(("store-fields", kinds)) => fields_of(kinds),
         _ => match what {
-            "config-fields" => fields(&CONFIG),
-            "store-fields" => fields(&STORE),
-            "rule-fields" => fields(&RULE),
+            "config-fields" => fields(&CONFIG, &Kind::ALL),
+            "store-fields" => fields(STORE.iter().filter(|field| is_common(field)), &Kind::ALL),
+            "kinds" => kinds_table(),
+            "rule-fields" => fields(&RULE, &Kind::ALL),
             "lint-rules" => lint_rules(),
             "conditions" => conditions_table(),
             "reasons" => reasons_table(),
@@ -59,27 +67,86 @@ fn part(what: &str) -> String {
     }
 }
 
-fn fields(fields: &[Field]) -> String {
-    let kinds = |kinds: &[Kind]| {
+/// What each kind can do, as the code has it in one table that the contract's tests are held to.
+fn kinds_table() -> String {
+    let yes = |it: bool| if it { "yes" } else { "no" };
+    let mut table =
+        "| kind | versions | binary | prefix | batch | workload identity | push | largest value |\n\
+                     |---|---|---|---|---|---|---|---|\n"
+            .to_owned();
+    for kind in Kind::ALL {
+        let can = kind.abilities();
+        let batch = match can.batch {
+            1 => "no".to_owned(),
+            most => format!("up to {most}"),
+        };
+        let _ = writeln!(
+            table,
+            "| `{kind}` | {} | {} | `{}` | {batch} | {} | {} | {} KiB |",
+            can.versions.unwrap_or("none"),
+            yes(can.binary),
+            can.prefix,
+            yes(can.workload),
+            yes(can.push),
+            can.largest / 1024,
+        );
+    }
+    table
+}
+
+/// Whether stores of all kinds that are reached over the network have it.
+fn is_common(field: &Field) -> bool {
+    let mut remote = Kind::ALL.into_iter().filter(|kind| *kind != Kind::File);
+    remote.all(|kind| field.fits(kind))
+}
+
+/// What only some kinds have, of these.
+fn fields_of(words: &str) -> String {
+    let kinds: Vec<Kind> = words
+        .split(' ')
+        .map(|word| word.parse().unwrap_or_else(|_| panic!("{word} is no kind")))
+        .collect();
+    let own = |field: &&Field| !is_common(field) && kinds.iter().any(|kind| field.fits(*kind));
+    fields(STORE.iter().filter(own), &kinds)
+}
+
+/// The table of fields that are to be had in stores of these kinds.
+fn fields<'a>(fields: impl IntoIterator<Item = &'a Field>, among: &[Kind]) -> String {
+    let words = |kinds: &[Kind]| {
+        let of = |kind: &&Kind| among.contains(kind);
         let words: Vec<_> = kinds
             .iter()
-            .map(|kind| format!("`{}`", kind.as_str()))
+            .filter(of)
+            .map(|it| format!("`{it}`"))
             .collect();
         words.join(", ")
+    };
+    // The one kind that is left out, which is shorter to say than all the others.
+    let but = |kinds: &[Kind]| {
+        let mut others = among.iter().filter(|kind| !kinds.contains(kind));
+        match (others.next(), others.next()) {
+            (Some(one), None) if among.len() > 2 => Some(*one),
+            _ => None,
+        }
     };
     let mut table = "| field | default | meaning |\n|---|---|---|\n".to_owned();
     for field in fields {
         let default = match (field.needed, field.default) {
             (Needed::Always, _) => "required".to_owned(),
             (Needed::For(of), _) if of == field.of => "required".to_owned(),
-            (Needed::For(of), _) => format!("required for {}", kinds(of)),
+            (Needed::For(of), _) => match but(of) {
+                Some(one) => format!("required but for `{one}`"),
+                None => format!("required for {}", words(of)),
+            },
             (Needed::Never, Some(default)) => format!("`{default}`"),
             (Needed::Never, None) => "none".to_owned(),
         };
-        let only = if field.of.is_empty() {
+        let only = if among.iter().all(|kind| field.fits(*kind)) {
             String::new()
+        } else if let Some(one) = but(field.of) {
+            format!(" Not for `{one}`.")
         } else {
-            format!(" Only for {}.", kinds(field.of))
+            format!(" Only for {}.", words(field.of))
         };
         let _ = writeln!(
             table,

@@ -138,6 +138,21 @@ impl Page {
         lines.chain(spans).collect()
     }
 
+    /// What tables quote of events: the code in the first cells below "the event says".
+    pub(super) fn events(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut within = false;
+        for line in self.parts().0 {
+            let cells = line.strip_prefix("| ");
+            within = cells.is_some_and(|cells| within || cells.starts_with("the event says |"))
+                || (within && line.starts_with("|---"));
+            if let Some((first, _)) = cells.filter(|_| within).and_then(|it| it.split_once(" | ")) {
+                found.extend(first.split('`').skip(1).step_by(2).map(str::to_owned));
+            }
+        }
+        found
+    }
+
     /// Quoted lines.
     pub(super) fn quotes(&self) -> Vec<String> {
         self.parts()

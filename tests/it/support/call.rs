@@ -41,11 +41,25 @@ pub(crate) fn program(
     args: &[impl AsRef<OsStr>],
     stdin: &[u8],
 ) -> Call {
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", moto::ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", moto::SECRET_KEY),
+    ];
+    program_as(program, folder, &keys, args, stdin)
+}
+
+/// The same with these variables, and no others.
+pub(crate) fn program_as(
+    program: &Path,
+    folder: &Path,
+    variables: &[(&str, &str)],
+    args: &[impl AsRef<OsStr>],
+    stdin: &[u8],
+) -> Call {
     let mut child = Command::new(program)
         .env_clear()
-        .env("AWS_ACCESS_KEY_ID", moto::ACCESS_KEY)
-        .env("AWS_SECRET_ACCESS_KEY", moto::SECRET_KEY)
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(variables.iter().copied())
         .current_dir(folder)
         .args(args)
         .stdin(Stdio::piped())

@@ -59,6 +59,32 @@ pub(crate) async fn admin() -> Client {
     Client::try_from(config).unwrap()
 }
 
+/// A client with no rights of its own: whoever sends through it brings theirs.
+pub(crate) async fn without_credentials() -> Client {
+    provider();
+    let kubeconfig = Kubeconfig::read_from(&cluster().kubeconfig).unwrap();
+    let authority = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .unwrap()
+        .root_cert;
+    let mut config = kube::Config::new(cluster().server.parse().unwrap());
+    config.root_cert = authority;
+    Client::try_from(config).unwrap()
+}
+
+/// The CA of the API server, as PEM.
+pub(crate) fn authority() -> String {
+    let kubeconfig = Kubeconfig::read_from(&cluster().kubeconfig).unwrap();
+    let encoded = kubeconfig.clusters[0]
+        .cluster
+        .as_ref()
+        .unwrap()
+        .certificate_authority_data
+        .clone();
+    let pem: k8s_openapi::ByteString = serde_json::from_value(encoded.into()).unwrap();
+    String::from_utf8(pem.0).unwrap()
+}
+
 /// The TLS provider of this process, chosen once.
 pub(crate) fn provider() {
     static PROVIDER: OnceLock<()> = OnceLock::new();

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use kube::Client;
 use serde_json::json;
 
-use super::cluster::{cluster, provider};
+use super::cluster::without_credentials;
 
 /// What servers say whose feature gate is off.
 pub(crate) const GATE_OFF: &str = "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
@@ -27,17 +27,7 @@ pub(crate) fn refuse(why: &str) -> Response {
 
 /// Starts it, until the test ends; its URL.
 pub(crate) async fn start() -> String {
-    provider();
-    let authority = {
-        let kubeconfig = kube::config::Kubeconfig::read_from(&cluster().kubeconfig).unwrap();
-        let options = kube::config::KubeConfigOptions::default();
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options);
-        config.await.unwrap().root_cert
-    };
-    // Without credentials: whoever asks brings their own.
-    let mut config = kube::Config::new(cluster().server.parse().unwrap());
-    config.root_cert = authority;
-    let client = Client::try_from(config).unwrap();
+    let client = without_credentials().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().fallback(answer).with_state(client);

@@ -10,6 +10,7 @@ pub(crate) struct Template {
     env: Vec<Value>,
     volumes: Vec<Value>,
     unschedulable: bool,
+    service_account: Option<String>,
 }
 
 /// A template with annotations under our prefix, by their names without it.
@@ -24,6 +25,7 @@ pub(crate) fn template(annotations: &[(&str, &str)]) -> Template {
         env: Vec::new(),
         volumes: Vec::new(),
         unschedulable: false,
+        service_account: None,
     }
 }
 
@@ -57,6 +59,12 @@ impl Template {
         self
     }
 
+    /// Runs as this ServiceAccount, with no token of it in the pod.
+    pub(crate) fn service_account(mut self, name: &str) -> Self {
+        self.service_account = Some(name.to_owned());
+        self
+    }
+
     fn spec(&self) -> Value {
         let mounts: Vec<_> = self
             .volumes
@@ -70,6 +78,10 @@ impl Template {
         });
         if self.unschedulable {
             spec["nodeSelector"] = json!({"nowhere": "yes"});
+        }
+        if let Some(account) = &self.service_account {
+            spec["serviceAccountName"] = json!(account);
+            spec["automountServiceAccountToken"] = json!(false);
         }
         spec
     }

@@ -73,7 +73,8 @@ async fn forward(State(front): State<Front>, request: Request) -> Response {
     Response::from_parts(head, body)
 }
 
-fn kept_back(body: Body, down: watch::Receiver<bool>) -> Body {
+/// What a watch tells until the veil falls, and again when it is lifted: that it has to begin anew.
+pub(crate) fn kept_back(body: Body, down: watch::Receiver<bool>) -> Body {
     let chunks = body.into_data_stream();
     let told = stream::unfold(Some((chunks, down)), |open| async {
         let (mut chunks, mut down) = open?;

@@ -511,7 +511,7 @@ impl World {
                 let object = &entry["objectRef"];
                 Request {
                     verb: text_of(&entry["verb"]),
-                    resource: text_of(&object["resource"]),
+                    resource: resource(object),
                     namespace: text_of(&object["namespace"]),
                     name: text_of(&object["name"]),
                     code: entry["responseStatus"]["code"].as_u64().unwrap_or_default(),
@@ -519,6 +519,13 @@ impl World {
             })
             .collect()
     }
+}
+
+/// With its subresource, as rules name it.
+fn resource(object: &Value) -> String {
+    let words = [&object["resource"], &object["subresource"]];
+    let words: Vec<_> = words.iter().filter_map(|word| word.as_str()).collect();
+    words.join("/")
 }
 
 async fn moto_endpoint() -> &'static str {
