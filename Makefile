@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build fmt lint test verify test-old test-image cluster demo bench image image-local e2e clean
+.PHONY: help build fmt lint test verify test-old test-image cluster demo demo-clouds bench image image-local e2e clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ cluster: ## run a local cluster until Ctrl-C, and say how to use it
 
 demo: ## show JASM at work in a local cluster
 	@hack/demo.sh
+
+demo-clouds: ## show every cloud read as the pods' own ServiceAccounts, side by side in a local cluster
+	@hack/demo-clouds.sh
 
 bench: ## measure JASM in a local cluster
 	@hack/bench.sh

@@ -2,12 +2,13 @@
 # Measures JASM beside the floor, the least program that does its work (hack/floor), in turns, in one
 # cluster, with a store of fixed latency. Prints tables and writes target/figures/: bench.json, the
 # tables as figures.md, and the plots. No time makes it fail. Needs Rust, Go and Python, no Docker.
-#   JASM_BENCH_SCENARIOS=NAME,…  chooses from burst-100 burst-1000 running replicas restart faults
-#                                crowd-10000 crowd-50000
+#   JASM_BENCH_SCENARIOS=NAME,…  chooses from burst-100 burst-1000 running replicas restart identities
+#                                hang faults kinds crowd-10000 crowd-50000
 #   JASM_BENCH_TURNS=N           turns of each scenario
 #   JASM_BENCH_SMOKE=1           everything small, to see that it works
 #   JASM_BENCH_PUBLISH=1         copies the tables and plots of a whole run to docs/
 #   JASM_BINARY=FILE JASM_BENCH_FLOOR=FILE   measure other builds
+#   JASM_BENCH_FAKES=FILE        a jasm-fakes that is there already; kinds needs one
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -31,19 +32,41 @@ if [[ -z ${JASM_BINARY:-} || -z $floor ]]; then
 fi
 jasm=$(realpath -e "$JASM_BINARY") || fail "JASM_BINARY is $JASM_BINARY, which is not there"
 floor=$(realpath -e "$floor") || fail "JASM_BENCH_FLOOR is $floor, which is not there"
+fakes=
+if [[ ,${JASM_BENCH_SCENARIOS:-kinds}, == *,kinds,* ]]; then
+	fakes=${JASM_BENCH_FAKES:-}
+	if [[ -z $fakes ]]; then
+		# By itself: what is measured must not be built with the features that this needs.
+		build_programs dev --package jasm-fakes
+		fakes=$built/jasm-fakes
+	fi
+	fakes=$(realpath -e "$fakes") || fail "JASM_BENCH_FAKES is $fakes, which is not there"
+fi
 command -v go >/dev/null || fail 'go is not installed; it builds the benchmark'
 mkdir "$work/go"
 long "$work/logs/go-build" . 'lines of output' env CGO_ENABLED=0 GOFLAGS='' GOWORK=off GOTMPDIR="$work/go" \
 	go -C "$root/hack/bench" build -o "$work/bench" . || fail 'the benchmark does not build'
 say 'starting a cluster'
 start_cluster
+# What JASM has where it reads stores as the pods themselves.
+mkdir "$work/rights"
+cat >"$work/rights/kustomization.yaml" <<-END
+	resources: [../../../config/rbac/default]
+	components: [../../../config/components/workload-identity]
+	patches:
+	  - target: {kind: ValidatingAdmissionPolicy, name: jasm-tokens}
+	    patch: |-
+	      - {op: test, path: /spec/variables/0/name, value: allowed}
+	      - {op: replace, path: /spec/variables/0/expression,
+	         value: '["sts.amazonaws.com", "api://AzureADTokenExchange", "vault", "bench-project.svc.id.goog"]'}
+END
 {
 	"$kubectl" create namespace jasm-system
-	"$kubectl" apply -k "$root/config/rbac/default"
+	"$kubectl" apply -k "$work/rights"
 } >"$work/logs/setup"
 "$kubectl" config view --raw -o json >"$work/admin.json"
 arguments=(--kubeconfig "$work/admin.json" --audit-log "$(json auditLog <"$work/cluster.json")"
-	--jasm "$jasm" --floor "$floor" --work "$work" --out "$out"
+	--jasm "$jasm" --floor "$floor" --fakes "$fakes" --work "$work" --out "$out"
 	--scenarios "${JASM_BENCH_SCENARIOS:-}" --turns "${JASM_BENCH_TURNS:-0}")
 if [[ -n ${JASM_BENCH_SMOKE:-} ]]; then arguments+=(--smoke); fi
 fg "$work/bench" "${arguments[@]}"

@@ -9,31 +9,9 @@ me=demo
 work=$root/.demo
 # shellcheck source=hack/lib.sh
 source "$root/hack/lib.sh"
+# shellcheck source=hack/show.sh
+source "$root/hack/show.sh"
 
-bold='' dim='' plain='' pace=0
-if [[ -t 1 ]]; then
-	pace=1.5
-	if [[ -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
-		bold=$'\e[1;36m' dim=$'\e[2m' plain=$'\e[0m'
-	fi
-fi
-
-heading() {
-	printf '\n%s== %s%s\n' "$bold" "$*" "$plain"
-	sleep "$pace"
-}
-note() { printf '%s# %s%s\n' "$dim" "$*" "$plain"; }
-prompt() { printf '%s$ %s%s\n' "$bold" "$*" "$plain"; }
-
-# show COMMAND...: as a user would type it, and what it prints. `typed` stands for what is no command.
-show() {
-	prompt "${typed:-$*}"
-	# An installed one may be too old or too new for the cluster.
-	if [[ $1 == kubectl ]]; then set -- "$kubectl" "${@:2}"; fi
-	fg "$@" || dump 'that failed'
-	sleep "$pace"
-}
-kubectl() { "$kubectl" "$@"; }
 keys() { kubectl describe secret "$1" | sed -n '/^Data/,$p'; }
 difference() { diff "$@" || true; }
 
@@ -57,9 +35,6 @@ revision() {
 }
 mended() { pods_run "$(revision 3)"; }
 
-now() { printf '%s' "${EPOCHREALTIME/[.,]/}"; }
-since() { awk -v us="$(($(now) - $1))" 'BEGIN { printf "%.1f s", us / 1e6 }'; }
-
 # total NAME: the sum of one of the metrics of JASM.
 total() {
 	local address
@@ -71,8 +46,6 @@ total() {
 		print(sum(int(line.split()[-1]) for line in text.splitlines() if line.startswith(sys.argv[2])))
 	END
 }
-
-password() { head -c 12 /dev/urandom | base64; }
 
 # manifest [REQUEST REFERENCE]: the Deployment, with the lines for one Secret more. This kubelet calls
 # every pod ready, so without minReadySeconds a pod that waits would replace one that runs.

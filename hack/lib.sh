@@ -21,7 +21,7 @@ isolate() {
 	local name
 	for name in ${!JASM_*}; do
 		case $name in
-		JASM_BINARY | JASM_CLUSTER_BIN | JASM_BENCH_*) ;;
+		JASM_BINARY | JASM_FAKES | JASM_CLUSTER_BIN | JASM_BENCH_*) ;;
 		*) unset "$name" ;;
 		esac
 	done

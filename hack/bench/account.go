@@ -43,18 +43,26 @@ func (a *api) makeFloorAccount(ctx context.Context) error {
 	return nil
 }
 
+// token is one of a program's ServiceAccount, for the API server itself if no audience is named.
+func (a *api) token(ctx context.Context, name string, audiences ...string) (string, error) {
+	var answer struct{ Status struct{ Token string } }
+	ask := body{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": body{"expirationSeconds": 24 * 3600, "audiences": audiences}}
+	path := "/api/v1/namespaces/" + accountNamespace + "/serviceaccounts/" + name + "/token"
+	if err := a.do(ctx, http.MethodPost, path, ask, &answer); err != nil {
+		return "", fmt.Errorf("no token for the ServiceAccount %s: %w", name, err)
+	}
+	return answer.Status.Token, nil
+}
+
 // accountFile writes a kubeconfig with a token of a ServiceAccount, so that a program has its rights
 // and no others. Tokens are kept: each is good for longer than any run.
 func (b *bench) accountFile(name string, s surroundings) (string, error) {
 	token, known := b.tokens[name]
 	if !known {
-		var answer struct{ Status struct{ Token string } }
-		ask := body{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": body{"expirationSeconds": 24 * 3600}}
-		path := "/api/v1/namespaces/" + accountNamespace + "/serviceaccounts/" + name + "/token"
-		if err := b.api.do(context.Background(), http.MethodPost, path, ask, &answer); err != nil {
-			return "", fmt.Errorf("no token for the ServiceAccount %s: %w", name, err)
+		var err error
+		if token, err = b.api.token(context.Background(), name); err != nil {
+			return "", err
 		}
-		token = answer.Status.Token
 		b.tokens[name] = token
 	}
 	// JSON is YAML.

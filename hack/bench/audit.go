@@ -14,11 +14,14 @@ type requests struct {
 	Writes  int `json:"writes"`
 	Events  int `json:"events"`
 	Watches int `json:"watches"`
+	// Tokens are TokenRequests; Accounts are reads of ServiceAccounts, which are among the reads too.
+	Tokens   int `json:"tokenRequests"`
+	Accounts int `json:"readsOfServiceAccounts"`
 	// Refused counts answers of 400 and above, which are among the others too.
 	Refused int `json:"refused"`
 }
 
-func (r requests) all() int { return r.Reads + r.Writes + r.Events + r.Watches }
+func (r requests) all() int { return r.Reads + r.Writes + r.Events + r.Watches + r.Tokens }
 
 // audit reads on in the API server's audit log.
 type audit struct {
@@ -53,7 +56,7 @@ func (a *audit) take(user string) (requests, error) {
 		var entry struct {
 			Stage, Verb    string
 			User           struct{ Username string }
-			ObjectRef      struct{ Resource string }
+			ObjectRef      struct{ Resource, Subresource string }
 			ResponseStatus struct{ Code int }
 		}
 		if err := json.Unmarshal(line, &entry); err != nil {
@@ -69,6 +72,11 @@ func (a *audit) take(user string) (requests, error) {
 			taken.Watches++
 		case entry.Verb == "get" || entry.Verb == "list":
 			taken.Reads++
+			if entry.ObjectRef.Resource == "serviceaccounts" {
+				taken.Accounts++
+			}
+		case entry.ObjectRef.Resource == "serviceaccounts" && entry.ObjectRef.Subresource == "token":
+			taken.Tokens++
 		case entry.ObjectRef.Resource == "events":
 			taken.Events++
 		default:

@@ -20,24 +20,28 @@ type turn struct {
 	FromAsked spread   `json:"askedToSecret"`
 	Store     calls    `json:"store"`
 	API       requests `json:"api"`
-	CPU       float64  `json:"cpuSeconds"`
-	PeakKiB   int      `json:"peakRssKiB"`
-	RSSKiB    int      `json:"settledRssKiB"`
+	// Exchanges are tokens of ServiceAccounts that were shown to the store's token service.
+	Exchanges int     `json:"exchanges"`
+	CPU       float64 `json:"cpuSeconds"`
+	PeakKiB   int     `json:"peakRssKiB"`
+	RSSKiB    int     `json:"settledRssKiB"`
 
 	seconds, asked []float64
 }
 
 type burstResult struct {
-	Pods       int                 `json:"pods"`
-	Targets    int                 `json:"targets"`
-	Namespaces int                 `json:"namespaces"`
-	Pooled     map[variant]spread  `json:"pooled"`
-	PooledAsk  map[variant]spread  `json:"pooledFromAsked"`
-	RatioP50   map[variant]ratio   `json:"ratioToFloorP50"`
-	RatioP90   map[variant]ratio   `json:"ratioToFloorP90"`
-	RatioP99   map[variant]ratio   `json:"ratioToFloorP99,omitempty"`
-	PooledP99  map[variant]float64 `json:"ratioToFloorP99Pooled,omitempty"`
-	Turns      []turn              `json:"turns"`
+	Pods       int                `json:"pods"`
+	Targets    int                `json:"targets"`
+	Namespaces int                `json:"namespaces"`
+	Pooled     map[variant]spread `json:"pooled"`
+	PooledAsk  map[variant]spread `json:"pooledFromAsked"`
+	// Base is the program that the others are compared with: the first.
+	Base      variant             `json:"base"`
+	RatioP50  map[variant]ratio   `json:"ratioToBaseP50"`
+	RatioP90  map[variant]ratio   `json:"ratioToBaseP90"`
+	RatioP99  map[variant]ratio   `json:"ratioToBaseP99,omitempty"`
+	PooledP99 map[variant]float64 `json:"ratioToBaseP99Pooled,omitempty"`
+	Turns     []turn              `json:"turns"`
 
 	samples map[variant][]float64
 }
@@ -87,42 +91,60 @@ func turns[T any](variants []T, count int) [][]T {
 	return order
 }
 
-// burst measures every variant `count` times, in turns.
-func (b *bench) burst(ctx context.Context, title string, variants []variant, count int, pods func() []wanted) (burstResult, error) {
+// lap is a program with what it is to do.
+type lap struct {
+	program variant
+	in      surroundings
+	// warm are served before anything is measured, and pods then.
+	warm, pods func() []wanted
+}
+
+// laps are of programs that do the same thing.
+func (b *bench) laps(pods func() []wanted, variants ...variant) []lap {
+	var all []lap
+	for _, v := range variants {
+		warm := func() []wanted { return b.spreadOut(min(10, b.options.namespaces), false) }
+		all = append(all, lap{program: v, in: b.directly(), warm: warm, pods: pods})
+	}
+	return all
+}
+
+// burst measures every lap `count` times, in turns.
+func (b *bench) burst(ctx context.Context, title string, laps []lap, count int) (burstResult, error) {
 	var result burstResult
-	for i, order := range turns(variants, count) {
+	for i, order := range turns(laps, count) {
 		said := ""
-		for _, v := range order {
-			turn, targets, err := b.burstTurn(ctx, v, pods)
+		for _, l := range order {
+			turn, targets, err := b.burstTurn(ctx, l)
 			if err != nil {
-				return result, fmt.Errorf("%s, %s: %w", title, v, err)
+				return result, fmt.Errorf("%s, %s: %w", title, l.program, err)
 			}
 			result.Turns = append(result.Turns, turn)
 			result.Pods, result.Targets = len(turn.seconds), targets
-			said += fmt.Sprintf("; %s %.3f/%.3f s, %.2f s of CPU", v, turn.Secret.P50, slices.Max(turn.seconds), turn.CPU)
+			said += fmt.Sprintf("; %s %.3f/%.3f s, %.2f s of CPU", l.program, turn.Secret.P50, slices.Max(turn.seconds), turn.CPU)
 		}
 		say("%s: turn %d of %d, p50/max%s", title, i+1, count, said)
 	}
-	result.summarize(variants)
+	result.summarize()
 	return result, nil
 }
 
-func (b *bench) burstTurn(ctx context.Context, v variant, burst func() []wanted) (turn, int, error) {
-	result := turn{Program: v}
-	p, err := b.start(ctx, v, b.directly())
+func (b *bench) burstTurn(ctx context.Context, l lap) (turn, int, error) {
+	result := turn{Program: l.program}
+	p, err := b.start(ctx, l.program, l.in)
 	if err != nil {
 		return result, 0, err
 	}
 	defer p.stop()
 	// Its connections and credentials are there, and JASM knows whether the store takes batches.
-	if err := b.warm(ctx, b.spreadOut(min(10, b.options.namespaces), false)); err != nil {
+	if err := b.warm(ctx, l.warm()); err != nil {
 		return result, 0, err
 	}
 	before, err := b.measure(p)
 	if err != nil {
 		return result, 0, err
 	}
-	pods := burst()
+	pods := l.pods()
 	created, err := b.api.create(ctx, pods)
 	if err != nil {
 		return result, 0, err
@@ -146,7 +168,7 @@ func (b *bench) burstTurn(ctx context.Context, v variant, burst func() []wanted)
 	}
 	b.board.lock.Unlock()
 	result.Secret, result.FromAsked = spreadOf(result.seconds), spreadOf(result.asked)
-	result.Store, result.API = after.store, after.api
+	result.Store, result.API, result.Exchanges = after.store, after.api, after.exchanges
 	result.CPU = round((after.cpu - before.cpu).Seconds(), 1e4)
 	result.RSSKiB, result.PeakKiB = after.rss, after.peak
 	p.stop()
@@ -184,6 +206,7 @@ type measured struct {
 	rss, peak int
 	store     calls
 	api       requests
+	exchanges int
 }
 
 func (b *bench) measure(p *program) (measured, error) {
@@ -195,12 +218,18 @@ func (b *bench) measure(p *program) (measured, error) {
 	if m.rss, m.peak, err = memory(p.cmd.Process.Pid); err != nil {
 		return m, err
 	}
-	m.store = b.store.take()
+	m.store = p.in.store.take()
+	if p.in.desk != nil {
+		m.exchanges = p.in.desk.take()
+	}
 	m.api, err = b.audit.take(p.user)
 	return m, err
 }
 
-func (r *burstResult) summarize(variants []variant) {
+func (r *burstResult) summarize() {
+	variants := variantsOf(r.Turns)
+	base := variants[0]
+	r.Base = base
 	r.Pooled, r.PooledAsk, r.samples = map[variant]spread{}, map[variant]spread{}, map[variant][]float64{}
 	r.RatioP50, r.RatioP90, r.RatioP99 = map[variant]ratio{}, map[variant]ratio{}, map[variant]ratio{}
 	r.PooledP99 = map[variant]float64{}
@@ -218,14 +247,14 @@ func (r *burstResult) summarize(variants []variant) {
 	}
 	for _, v := range variants {
 		r.Pooled[v], r.PooledAsk[v] = spreadOf(r.samples[v]), spreadOf(asked[v])
-		if v == floor {
+		if v == base {
 			continue
 		}
-		r.RatioP50[v], r.RatioP90[v] = ratioOf(p50[v], p50[floor]), ratioOf(p90[v], p90[floor])
-		if len(p99[floor]) > 0 {
-			r.RatioP99[v] = ratioOf(p99[v], p99[floor])
+		r.RatioP50[v], r.RatioP90[v] = ratioOf(p50[v], p50[base]), ratioOf(p90[v], p90[base])
+		if len(p99[base]) > 0 {
+			r.RatioP99[v] = ratioOf(p99[v], p99[base])
 		}
-		if mine, theirs := r.Pooled[v].P99, r.Pooled[floor].P99; mine != nil && theirs != nil {
+		if mine, theirs := r.Pooled[v].P99, r.Pooled[base].P99; mine != nil && theirs != nil {
 			r.PooledP99[v] = round(*mine / *theirs, 1e3)
 		}
 	}

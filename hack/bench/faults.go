@@ -17,19 +17,16 @@ const patience = time.Minute
 // condition is what is wrong while pods are created.
 type condition struct {
 	name string
-	// hangs has as many pods more ask a second store, which never answers.
-	hangs bool
 	// refuses has the API server answer 429 to a tenth of the writes.
 	refuses bool
 }
 
 var (
 	nothingWrong = condition{name: "nothing wrong"}
-	storeHangs   = condition{name: "one store of two hangs", hangs: true}
 	tooBusy      = condition{name: "429 to a tenth of the writes", refuses: true}
 )
 
-// faultTurn is one burst; figures are of the pods that ask the store that answers.
+// faultTurn is one burst.
 type faultTurn struct {
 	Program   variant `json:"program"`
 	Condition string  `json:"condition"`
@@ -68,21 +65,17 @@ type faultCase struct {
 
 func (b *bench) faults(ctx context.Context, pods, count int) (faultResult, error) {
 	result := faultResult{Pods: pods}
-	hanging, err := startStore(true)
-	if err != nil {
-		return result, err
-	}
-	defer hanging.stop()
 	between, err := startProxy(b.api)
 	if err != nil {
 		return result, err
 	}
 	defer between.stop()
-	// The floor knows one store only.
-	cases := []faultCase{{floor, nothingWrong}, {jasm, nothingWrong}, {jasm, storeHangs}, {jasm, tooBusy}, {floor, tooBusy}}
+	cases := []faultCase{{floor, nothingWrong}, {jasm, nothingWrong}, {jasm, tooBusy}, {floor, tooBusy}}
+	through := b.directly()
+	through.server, through.authority = between.address, between.authority
 	for i, order := range turns(cases, count) {
 		for _, c := range order {
-			turn, err := b.faultTurn(ctx, c, pods, surroundings{server: between.address, authority: between.authority, store: b.store, hanging: hanging}, between)
+			turn, err := b.faultTurn(ctx, c, pods, through, between)
 			if err != nil {
 				return result, fmt.Errorf("%s, %s: %w", c.condition.name, c.program, err)
 			}
@@ -106,15 +99,7 @@ func (b *bench) faultTurn(ctx context.Context, c faultCase, count int, s surroun
 	if err := b.warm(ctx, b.spreadOut(min(10, b.options.namespaces), false)); err != nil {
 		return result, err
 	}
-	answered := b.spreadOut(count, false)
-	all := answered
-	if c.condition.hangs {
-		all = nil
-		for i, pod := range b.spreadOut(count, false) {
-			pod.store = "hanging"
-			all = append(all, pod, answered[i])
-		}
-	}
+	pods := b.spreadOut(count, false)
 	before, err := b.measure(p)
 	if err != nil {
 		return result, err
@@ -124,11 +109,11 @@ func (b *bench) faultTurn(ctx context.Context, c faultCase, count int, s surroun
 		between.every.Store(refusedShare)
 		defer between.every.Store(0)
 	}
-	created, err := b.api.create(ctx, all)
+	created, err := b.api.create(ctx, pods)
 	if err != nil {
 		return result, err
 	}
-	keys := secretKeys(answered)
+	keys := secretKeys(pods)
 	err = allOf(ctx, b.board, patience, "the Secrets", keys, func() map[string]time.Time { return b.board.made })
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return result, err
@@ -138,7 +123,7 @@ func (b *bench) faultTurn(ctx context.Context, c faultCase, count int, s surroun
 		return result, err
 	}
 	b.board.lock.Lock()
-	for _, pod := range answered {
+	for _, pod := range pods {
 		if made, ok := b.board.made[pod.secretKey()]; ok {
 			result.seconds = append(result.seconds, made.Sub(created[pod.key()].answered).Seconds())
 		} else {
@@ -146,14 +131,13 @@ func (b *bench) faultTurn(ctx context.Context, c faultCase, count int, s surroun
 		}
 	}
 	b.board.lock.Unlock()
-	if result.Wrong, err = b.api.wrong(ctx, answered); err != nil {
+	if result.Wrong, err = b.api.wrong(ctx, pods); err != nil {
 		return result, err
 	}
 	result.Secret, result.Refused = spreadOf(result.seconds), between.refused.Load()-refusedBefore
 	result.CPU = round((after.cpu - before.cpu).Seconds(), 1e4)
-	// It would wait for the store that hangs.
-	p.kill()
-	return result, b.clear(ctx, all)
+	p.stop()
+	return result, b.clear(ctx, pods)
 }
 
 // wrong counts the Secrets that have another content than the store's; those that do not exist are not counted.
@@ -209,9 +193,8 @@ func (r *faultResult) row(c faultCase) faultRow {
 
 func (r *faultResult) section() section {
 	t := table{
-		text: fmt.Sprintf("%d pods at once ask a store that answers; seconds from the API server's answer that the pod exists to its Secret; turns of each: %d, pooled. "+
-			"Where a store hangs, %d pods more ask that one. All through a proxy before the API server, which gives the answers of 429.",
-			r.Pods, len(r.Turns)/max(1, len(r.Rows)), r.Pods),
+		text: fmt.Sprintf("%d pods at once; seconds from the API server's answer that the pod exists to its Secret; turns of each: %d, pooled. "+
+			"All through a proxy before the API server, which gives the answers of 429.", r.Pods, len(r.Turns)/max(1, len(r.Rows))),
 		columns: []string{"", "", "p50", "p90", "p99", "max", "p50 ÷ nothing wrong", "p99 ÷ nothing wrong", "answers of 429", "lost", "wrong content"},
 	}
 	for _, row := range r.Rows {

@@ -147,7 +147,7 @@ func (m measured) usage(v variant, what string, before time.Duration, lasted tim
 func (c calls) plus(more calls) calls {
 	return calls{
 		Single: c.Single + more.Single, Batches: c.Batches + more.Batches, Denied: c.Denied + more.Denied,
-		Items: c.Items + more.Items, Most: max(c.Most, more.Most),
+		Items: c.Items + more.Items, Most: max(c.Most, more.Most), Readers: max(c.Readers, more.Readers),
 	}
 }
 
@@ -155,6 +155,7 @@ func (r requests) plus(more requests) requests {
 	return requests{
 		Reads: r.Reads + more.Reads, Writes: r.Writes + more.Writes, Events: r.Events + more.Events,
 		Watches: r.Watches + more.Watches, Refused: r.Refused + more.Refused,
+		Tokens: r.Tokens + more.Tokens, Accounts: r.Accounts + more.Accounts,
 	}
 }
 

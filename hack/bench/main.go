@@ -22,7 +22,7 @@ const (
 )
 
 type options struct {
-	kubeconfig, auditLog, jasm, floor, work, out, scenarios string
+	kubeconfig, auditLog, jasm, floor, fakes, work, out, scenarios string
 	// turns stands for every scenario's own number of turns if it is not 0.
 	turns, namespaces int
 	smoke             bool
@@ -34,6 +34,7 @@ type bench struct {
 	api     *api
 	audit   *audit
 	store   *store
+	sts     *sts
 	board   *board
 	fail    func(error)
 	tokens  map[string]string
@@ -60,6 +61,7 @@ func main() {
 	flag.StringVar(&o.auditLog, "audit-log", "", "the API server's audit log")
 	flag.StringVar(&o.jasm, "jasm", "", "the program")
 	flag.StringVar(&o.floor, "floor", "", "the floor")
+	flag.StringVar(&o.fakes, "fakes", "", "the program jasm-fakes; only the scenario kinds needs it")
 	flag.StringVar(&o.work, "work", "", "a folder for configs and logs")
 	flag.StringVar(&o.out, "out", "", "the folder for bench.json, the tables and the plots")
 	flag.StringVar(&o.scenarios, "scenarios", "", "which ones, by name, with commas; all if empty")
@@ -92,10 +94,14 @@ func run(parent context.Context, o options) error {
 	defer fail(nil)
 	report := newReport(o)
 	b := &bench{options: o, board: newBoard(), fail: fail, tokens: map[string]string{}}
-	if b.store, err = startStore(false); err != nil {
+	if b.store, err = startStore(); err != nil {
 		return err
 	}
 	defer b.store.stop()
+	if b.sts, err = startSTS(); err != nil {
+		return err
+	}
+	defer b.sts.stop()
 	if b.api, err = connect(o.kubeconfig); err != nil {
 		return err
 	}

@@ -22,6 +22,8 @@ type wanted struct {
 	path string
 	// store is the word for the store in the annotation.
 	store string
+	// account is the ServiceAccount that it runs as; the namespace's own if empty.
+	account string
 	// run is false if no kubelet shall run it.
 	run bool
 	// padding makes it as large as pods usually are.
@@ -47,6 +49,9 @@ func (w wanted) object() body {
 		labels = map[string]string{podLabel: "burst"}
 	}
 	spec := body{"terminationGracePeriodSeconds": 1, "automountServiceAccountToken": false, "containers": []any{container}}
+	if w.account != "" {
+		spec["serviceAccountName"] = w.account
+	}
 	if !w.run {
 		spec["schedulerName"] = nobody
 	}
@@ -87,9 +92,18 @@ type instant struct{ asked, answered time.Time }
 
 // create asks for all pods at once, each without waiting for another.
 func (a *api) create(ctx context.Context, pods []wanted) (map[string]instant, error) {
+	return a.createEvery(ctx, pods, 0)
+}
+
+// createEvery asks for one pod after the other, each in its time, however long the others take.
+func (a *api) createEvery(ctx context.Context, pods []wanted, interval time.Duration) (map[string]instant, error) {
 	instants := make([]instant, len(pods))
+	begun := time.Now()
 	err := each(pods, func(i int, pod wanted) error {
 		object := pod.object()
+		if due := begun.Add(time.Duration(i) * interval); interval > 0 && !pause(ctx, time.Until(due)) {
+			return context.Cause(ctx)
+		}
 		instants[i].asked = time.Now()
 		response, err := a.request(ctx, a.client, http.MethodPost, "/api/v1/namespaces/"+pod.namespace+"/pods", object)
 		instants[i].answered = time.Now()

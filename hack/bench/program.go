@@ -35,33 +35,10 @@ func (v variant) user() string {
 	return "jasm"
 }
 
-const config = `listen: 127.0.0.1:0
-stores:
-  - name: aws-secretsmanager
-    kind: aws-secretsmanager
-    region: %[1]s
-    account: "%[2]s"
-    identity: controller
-    endpoint: http://%[3]s
-    allow:
-      - namespaces: ["bench-*"]
-        paths: ["/{namespace}/**"]
-`
-
-const hangingStore = `  - name: hanging
-    kind: aws-secretsmanager
-    region: %[1]s
-    account: "%[2]s"
-    identity: controller
-    endpoint: http://%[3]s
-    allow:
-      - namespaces: ["bench-*"]
-        paths: ["/{namespace}/**"]
-`
-
 // program is a process that is measured.
 type program struct {
 	cmd     *exec.Cmd
+	in      surroundings
 	name    string
 	user    string
 	log     string
@@ -75,13 +52,15 @@ type surroundings struct {
 	server    string
 	authority []byte
 	store     *store
-	// hanging is a second store; none if nil.
-	hanging *store
+	// desk gives the credentials that the store wants; it takes any if there is none.
+	desk *desk
+	// config is JASM's.
+	config string
 }
 
 // directly is without anything between program and API server.
 func (b *bench) directly() surroundings {
-	return surroundings{server: b.api.server, authority: b.api.authority, store: b.store}
+	return surroundings{server: b.api.server, authority: b.api.authority, store: b.store, config: config(awsStore("aws-secretsmanager", b.store.address))}
 }
 
 // start must be called from the main thread. If the program ends by itself, that is given to fail.
@@ -92,7 +71,7 @@ func (b *bench) start(ctx context.Context, v variant, s surroundings) (*program,
 	}
 	b.started++
 	p := &program{
-		name: string(v), user: "system:serviceaccount:" + accountNamespace + ":" + v.user(),
+		in: s, name: string(v), user: "system:serviceaccount:" + accountNamespace + ":" + v.user(),
 		log:  filepath.Join(b.options.work, "logs", fmt.Sprintf("%s-%03d.log", v.user(), b.started)),
 		done: make(chan struct{}),
 	}
@@ -101,17 +80,14 @@ func (b *bench) start(ctx context.Context, v variant, s surroundings) (*program,
 		p.cmd = exec.Command(b.options.floor)
 	} else {
 		ready = `"started"`
-		text := fmt.Sprintf(config, region, account, s.store.address)
-		if s.hanging != nil {
-			text += fmt.Sprintf(hangingStore, region, account, s.hanging.address)
-		}
 		file := filepath.Join(b.options.work, "jasm.yaml")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(s.config), 0o600); err != nil {
 			return nil, err
 		}
 		p.cmd = exec.Command(b.options.jasm, "run", "--config", file)
 	}
 	s.store.denyBatches.Store(v == single)
+	s.store.readers.Store(s.desk)
 	// Nothing of whoever starts this: an AWS profile or a proxy would change what is measured.
 	p.cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + b.options.work, "KUBECONFIG=" + kubeconfig,

@@ -123,8 +123,8 @@ func (r *report) figures() []figure {
 func (r *report) markdown(drawn []figure) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "<!-- Written by make bench; what is changed here is lost with the next run. -->\n# Figures\n\n")
-	fmt.Fprintf(&out, "Measured on %s: %d cores (%s), Linux %s, load average before %.1f. Everything ran on them: the cluster, the program, the store and the benchmark. "+
-		"The store takes %.0f ms for a call and %.0f ms more for each item of a batch.\n",
+	fmt.Fprintf(&out, "Measured on %s: %d cores (%s), Linux %s, load average before %.1f. Everything ran on them: the cluster, the program, the stores and the benchmark. "+
+		"A store takes %.0f ms for a call and %.0f ms more for each item of a batch.\n",
 		r.When[:10], r.Cores, r.CPU, r.Kernel, r.Load, r.Latency*1000, r.Item*1000)
 	if r.busy() {
 		fmt.Fprintf(&out, "\n%s\n", busyMachine)
@@ -192,7 +192,7 @@ func (r *burstResult) section() section {
 	for _, v := range variantsOf(r.Turns) {
 		s := r.Pooled[v]
 		row := []string{string(v), seconds(s.P50), seconds(s.P90), p99(s), seconds(s.Max), "", "", ""}
-		if v != floor {
+		if v != r.Base {
 			row[5], row[6] = r.RatioP50[v].String(), r.RatioP90[v].String()
 			if ratio := r.RatioP99[v]; len(ratio.Pairs) > 0 {
 				row[7] = ratio.String()

@@ -16,7 +16,7 @@ func scenarios(smoke bool) []scenario {
 	}
 	burst := func(name, title string, pods, count int) scenario {
 		return scenario{name: name, title: title, namespaces: pods, run: func(ctx context.Context, b *bench) (section, error) {
-			result, err := b.burst(ctx, name, []variant{floor, jasm, single}, b.turns(count), func() []wanted { return b.spreadOut(pods, false) })
+			result, err := b.burst(ctx, name, b.laps(func() []wanted { return b.spreadOut(pods, false) }, floor, jasm, single), b.turns(count))
 			return result.section(), err
 		}}
 	}
@@ -34,15 +34,27 @@ func scenarios(smoke bool) []scenario {
 			return result.section(), err
 		}},
 		{name: "replicas", title: "100 replicas of one Secret", namespaces: 1, run: func(ctx context.Context, b *bench) (section, error) {
-			result, err := b.burst(ctx, "replicas", []variant{floor, jasm}, b.turns(size(5, 1)), func() []wanted { return b.replicas(size(100, 10)) })
+			result, err := b.burst(ctx, "replicas", b.laps(func() []wanted { return b.replicas(size(100, 10)) }, floor, jasm), b.turns(size(5, 1)))
 			return result.section(), err
 		}},
 		{name: "restart", title: "A restart with 1,000 targets in place, and an idle minute", namespaces: size(1000, 50), run: func(ctx context.Context, b *bench) (section, error) {
 			result, err := b.inPlace(ctx, size(1000, 50), b.turns(size(3, 1)), time.Duration(size(60, 5))*time.Second)
 			return result.section(), err
 		}},
-		{name: "faults", title: "A store that hangs, an API server that is too busy", namespaces: size(200, 20), run: func(ctx context.Context, b *bench) (section, error) {
+		{name: "identities", title: "100 pods at once, read as the controller and as themselves", namespaces: 1, run: func(ctx context.Context, b *bench) (section, error) {
+			result, err := b.identities(ctx, size(100, 10), b.turns(size(10, 2)))
+			return result.section(), err
+		}},
+		{name: "hang", title: "A store or a token service that hangs", namespaces: 1, run: func(ctx context.Context, b *bench) (section, error) {
+			result, err := b.hang(ctx, size(1000, 50), size(200, 20), b.turns(size(4, 1)))
+			return result.section(), err
+		}},
+		{name: "faults", title: "An API server that is too busy", namespaces: size(200, 20), run: func(ctx context.Context, b *bench) (section, error) {
 			result, err := b.faults(ctx, size(200, 20), b.turns(size(5, 1)))
+			return result.section(), err
+		}},
+		{name: "kinds", title: "Stores of every kind, and nothing to do", namespaces: 1, run: func(ctx context.Context, b *bench) (section, error) {
+			result, err := b.kinds(ctx, b.turns(size(3, 1)), time.Duration(size(10, 3))*time.Second)
 			return result.section(), err
 		}},
 		crowd("crowd-10000", "10,000 pods, one in a hundred annotated", size(10000, 300)),

@@ -23,17 +23,21 @@ const (
 	account = "123456789012"
 )
 
-// store answers like AWS Secrets Manager, after a fixed time, and has every secret it is asked for.
+// store answers like AWS Secrets Manager, after a fixed time, and has every secret it is asked for; of
+// Parameter Store it knows the read of one parameter.
 type store struct {
 	address string
 	server  *http.Server
 	// denyBatches makes it a store whose reader lacks the right secretsmanager:BatchGetSecretValue.
 	denyBatches atomic.Bool
 	// hangs makes it take calls and never answer.
-	hangs bool
+	hangs atomic.Bool
+	// readers is the desk whose credentials it wants; if there is none it takes any.
+	readers atomic.Pointer[desk]
 
 	lock     sync.Mutex
 	counts   calls
+	seen     map[string]bool
 	inFlight int
 }
 
@@ -45,19 +49,27 @@ type calls struct {
 	// Items counts what the batches asked for.
 	Items int `json:"itemsOfBatches"`
 	Most  int `json:"atOnceAtMost"`
+	// Readers counts the ServiceAccounts that calls came from, where the store knows them.
+	Readers int `json:"readers,omitempty"`
 }
 
 func (c calls) total() int { return c.Single + c.Batches + c.Denied }
 
-func startStore(hangs bool) (*store, error) {
+func startStore() (*store, error) {
+	s := &store{}
+	return s, s.listen(s)
+}
+
+// listen has a handler answer at a free port.
+func (s *store) listen(handler http.Handler) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &store{address: listener.Addr().String(), hangs: hangs}
-	s.server = &http.Server{Handler: s}
+	s.address, s.seen = listener.Addr().String(), map[string]bool{}
+	s.server = &http.Server{Handler: handler}
 	go s.server.Serve(listener)
-	return s, nil
+	return nil
 }
 
 func (s *store) stop() { s.server.Close() }
@@ -67,13 +79,25 @@ func (s *store) take() calls {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	taken := s.counts
-	s.counts = calls{Most: s.inFlight}
+	taken.Readers = len(s.seen)
+	s.counts, s.seen = calls{Most: s.inFlight}, map[string]bool{}
 	return taken
 }
 
-func (s *store) enter(count func(*calls)) {
+// waiting is how many calls are under way.
+func (s *store) waiting() int {
 	s.lock.Lock()
 	defer s.lock.Unlock()
+	return s.inFlight
+}
+
+// enter counts a call of a ServiceAccount; of nobody known if it is empty.
+func (s *store) enter(who string, count func(*calls)) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if who != "" {
+		s.seen[who] = true
+	}
 	count(&s.counts)
 	s.inFlight++
 	s.counts.Most = max(s.counts.Most, s.inFlight)
@@ -89,22 +113,32 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var asked struct {
 		SecretID     string   `json:"SecretId"`
 		SecretIDList []string `json:"SecretIdList"`
+		Name         string
 	}
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
 		refuse(w, "SerializationException", err.Error())
 		return
 	}
+	who := ""
+	if readers := s.readers.Load(); readers != nil {
+		if who = readers.whose(accessKey(r)); who == "" {
+			refuse(w, "UnrecognizedClientException", "The security token included in the request is invalid.")
+			return
+		}
+	}
 	wait, deny := latency, s.denyBatches.Load()
-	operation := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "secretsmanager.")
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	switch operation {
 	case "GetSecretValue":
-		s.enter(func(c *calls) { c.Single++ })
+		s.enter(who, func(c *calls) { c.Single++ })
+	case "GetParameter":
+		s.enter(who, func(c *calls) { c.Single++ })
 	case "BatchGetSecretValue":
 		if len(asked.SecretIDList) > 20 {
 			refuse(w, "InvalidParameterException", "at most 20 secrets")
 			return
 		}
-		s.enter(func(c *calls) {
+		s.enter(who, func(c *calls) {
 			if deny {
 				c.Denied++
 				return
@@ -120,7 +154,7 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.leave()
-	if s.hangs {
+	if s.hangs.Load() {
 		<-r.Context().Done()
 		return
 	}
@@ -130,6 +164,11 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case operation == "GetSecretValue":
 		answer(w, http.StatusOK, secret(asked.SecretID))
+	case operation == "GetParameter":
+		answer(w, http.StatusOK, body{"Parameter": body{
+			"Name": asked.Name, "Type": "SecureString", "Value": payload(asked.Name), "Version": 1, "DataType": "text",
+			"ARN": fmt.Sprintf("arn:aws:ssm:%s:%s:parameter%s", region, account, asked.Name), "LastModifiedDate": 1.7e9,
+		}})
 	case deny:
 		refuse(w, "AccessDeniedException", "not authorized to perform: secretsmanager:BatchGetSecretValue")
 	default:
@@ -139,6 +178,13 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		answer(w, http.StatusOK, map[string]any{"SecretValues": values, "Errors": []any{}})
 	}
+}
+
+// accessKey is whose signature a call has; the signature itself is taken as it is.
+func accessKey(r *http.Request) string {
+	_, rest, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	key, _, _ := strings.Cut(rest, "/")
+	return key
 }
 
 // pause is false if whoever asked went away.
@@ -154,6 +200,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 // password is the value that the store has for a path, so that a Secret can be told from another's.
 func password(path string) string { return "not-a-password-of-" + path }
 
+// payload is the entry at a path.
+func payload(path string) string {
+	return fmt.Sprintf(`{"username":"app","password":%q,"port":5432}`, password(path))
+}
+
 func secret(name string) map[string]any {
 	return map[string]any{
 		"ARN":           fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:%s-AbCdEf", region, account, name),
@@ -161,7 +212,7 @@ func secret(name string) map[string]any {
 		"VersionId":     "01234567-89ab-4cde-8f01-23456789abcd",
 		"VersionStages": []string{"AWSCURRENT"},
 		"CreatedDate":   1.7e9,
-		"SecretString":  fmt.Sprintf(`{"username":"app","password":%q,"port":5432}`, password(name)),
+		"SecretString":  payload(name),
 	}
 }
 
