@@ -68,7 +68,7 @@ impl Clients {
 }
 
 /// What the token tells that the API server gets; nothing where it is no token that identifies JASM.
-async fn own(config: &Config) -> Own {
+pub async fn own(config: &Config) -> Own {
     let auth = &config.auth_info;
     if let Some(token) = &auth.token {
         return Own::of(token.expose_secret());

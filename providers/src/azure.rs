@@ -21,5 +21,5 @@ mod transport;
 
 pub use app_configuration::{AppConfiguration, Settings};
 pub use cloud::Cloud;
-pub use connection::{Connection, Options, check_id, check_name};
+pub use connection::{Connection, Options, check_id, check_label, check_name};
 pub use key_vault::KeyVault;

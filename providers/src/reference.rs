@@ -13,7 +13,7 @@ mod version;
 mod tests;
 
 pub(crate) use arn::{partition_of, without_suffix};
-pub(crate) use version::{is_number, is_version_id};
+pub(crate) use version::{is_label, is_number, is_version_id};
 
 use std::fmt;
 use std::str::FromStr;

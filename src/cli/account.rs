@@ -7,24 +7,30 @@ pub(super) struct Account {
     pub(super) name: String,
 }
 
-/// Reads `NAMESPACE/SERVICEACCOUNT`, two names that a URL can hold.
-pub(super) fn account(text: &str) -> Result<Account, String> {
-    let valid = |word: &str| {
+impl Account {
+    /// Whether both are names that an API server takes, and so a URL and a script can hold.
+    pub(super) fn is_named(&self) -> bool {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        !word.is_empty()
-            && word.len() <= 253
-            && word
-                .bytes()
-                .all(|byte| plain(byte) || matches!(byte, b'-' | b'.'))
-            && !word.contains("..")
-    };
-    match text.split_once('/') {
-        Some((namespace, name)) if valid(namespace) && valid(name) => Ok(Account {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        }),
-        _ => Err("write NAMESPACE/SERVICEACCOUNT, for example shop/web".to_owned()),
+        [&self.namespace, &self.name].into_iter().all(|word| {
+            !word.is_empty()
+                && word.len() <= 253
+                && word
+                    .bytes()
+                    .all(|byte| plain(byte) || matches!(byte, b'-' | b'.'))
+                && !word.contains("..")
+        })
     }
+}
+
+/// Reads `NAMESPACE/SERVICEACCOUNT`.
+pub(super) fn account(text: &str) -> Result<Account, String> {
+    let account = text.split_once('/').map(|(namespace, name)| Account {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    });
+    account
+        .filter(Account::is_named)
+        .ok_or_else(|| "write NAMESPACE/SERVICEACCOUNT, for example shop/web".to_owned())
 }
 
 #[cfg(test)]
@@ -46,6 +52,9 @@ mod tests {
             "shop/a%2f",
             "shop/a b",
             "shop/a?b",
+            "shop/x'; touch y; echo '",
+            "shop/x\ny",
+            "shop/x}$(y)",
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }

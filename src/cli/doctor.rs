@@ -152,10 +152,10 @@ async fn examine(
         .iter()
         .any(|store| store.identity == Identity::Workload);
     let reader: Reader = match (&args.read_as, &client) {
-        (Some(account), Some((client, _))) if reads_as_workload => {
+        (Some(account), Some(cluster)) if reads_as_workload => {
             let deadline = Instant::now() + settings.store_timeout;
             let (namespace, name) = (&account.namespace, &account.name);
-            Some(identity::found(client, namespace, name, deadline).await)
+            Some(identity::found(&cluster.client, &cluster.own, namespace, name, deadline).await)
         }
         (Some(account), None) => Some(Err(Error::new(
             ErrorKind::Unavailable,
@@ -173,8 +173,14 @@ async fn examine(
     });
     let of_cluster = async {
         match (&client, no_client) {
-            (Some((client, address)), _) => {
-                let part = cluster::look(client, address, settings, chosen, args.account.as_ref());
+            (Some(it), _) => {
+                let part = cluster::look(
+                    &it.client,
+                    &it.address,
+                    settings,
+                    chosen,
+                    args.account.as_ref(),
+                );
                 Some(part.await)
             }
             (None, Some(missing)) => Some(missing),

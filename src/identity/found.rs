@@ -15,6 +15,7 @@ use super::{Own, api};
 /// It does not exist, no pod of it lives, or the API server does not tell.
 pub async fn found(
     client: &Client,
+    own: &Arc<Own>,
     namespace: &str,
     name: &str,
     deadline: Instant,
@@ -27,8 +28,7 @@ pub async fn found(
     let annotations = written.annotations;
     Ok(Arc::new(Account::new(
         client.clone(),
-        // Whose token a command shows, it does not know; the usual audience of API servers is known.
-        Arc::new(Own::default()),
+        own.clone(),
         Pods::Listed(pods),
         namespace,
         name,

@@ -8,8 +8,9 @@ use jasm_providers::azure::{self, Cloud};
 use jasm_providers::gcp::Name;
 use jasm_providers::vault::{self, Engine, Method};
 
-use super::fields;
 use super::stores::check_endpoint;
+use super::{Identity, fields};
+use crate::identity::Own;
 use crate::yaml::{self, Fields, Problem};
 
 const VAULT_FIELDS: [&str; 2] = fields::names(&fields::KEY_VAULT_ITEM);
@@ -125,7 +126,7 @@ pub(super) fn azure(fields: &Fields<'_>, name: &str) -> Result<Azure, Problem> {
         tenant: checked(fields, "tenant", azure::check_id)?,
         client: checked(fields, "client", azure::check_id)?,
         authority: secure(fields, "authority")?,
-        label: text(fields, "label")?,
+        label: checked(fields, "label", azure::check_label)?,
         vaults: vaults(fields)?,
         feature_flags: fields.flag("featureFlags")?,
         endpoint: secure(fields, "endpoint")?,
@@ -179,6 +180,25 @@ pub(super) fn vault(fields: &Fields<'_>) -> Result<Vault, Problem> {
         token_file: text(fields, "tokenFile")?.map(PathBuf::from),
         ca_file: text(fields, "caFile")?.map(PathBuf::from),
     })
+}
+
+/// What role and audience cannot be by whose rights the store is read.
+pub(super) fn check_login(
+    fields: &Fields<'_>,
+    vault: &Vault,
+    identity: Identity,
+) -> Result<(), Problem> {
+    if identity == Identity::Controller && vault.role.contains('{') {
+        return Err(fields.required("role")?.problem(
+            "role is JASM's own with \"identity: controller\", so that no reader's name can stand in it: write one role",
+        ));
+    }
+    if let Some(audience) = &vault.audience
+        && let Err(why) = Own::default().allows(audience)
+    {
+        return Err(fields.required("audience")?.problem(why.to_string()));
+    }
+    Ok(())
 }
 
 /// A text that becomes a part of a request.

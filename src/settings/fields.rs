@@ -119,11 +119,15 @@ const PROJECT: Shape = Shape::Matching(r"^[A-Za-z0-9](\.?[A-Za-z0-9:-])*\.?$");
 /// A region, a zone or a cluster of Google Cloud.
 const PLACE: Shape = Shape::Matching("^[A-Za-z0-9][A-Za-z0-9-]*$");
 /// A provider of a pool.
-const PROVIDER: Shape = Shape::Matching(r"^//iam\.googleapis\.com/(\.?[A-Za-z0-9/-])*\.?$");
+const PROVIDER: Shape = Shape::Matching(
+    "^//iam\\.googleapis\\.com/projects/[A-Za-z0-9-]+/locations/[A-Za-z0-9-]+/workloadIdentityPools/[A-Za-z0-9-]+/providers/[A-Za-z0-9-]+$",
+);
 /// A vault or a configuration store of Azure.
 const AZURE_NAME: Shape = Shape::Matching("^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$");
 /// An id of Entra ID, or a tenant's domain.
 const ENTRA_ID: Shape = Shape::Matching(r"^[A-Za-z0-9](\.?[A-Za-z0-9-])*\.?$");
+/// A label of App Configuration.
+const LABEL: Shape = Shape::Matching("^[A-Za-z0-9._:/@+=$-]{1,256}$");
 /// A mount or a namespace of Vault.
 const VAULT_PATH: Shape = Shape::Matching(
     r"^\.?[A-Za-z0-9_-](\.?[A-Za-z0-9_-])*\.?(/\.?[A-Za-z0-9_-](\.?[A-Za-z0-9_-])*\.?)*$",
@@ -252,7 +256,7 @@ pub const STORE: [Field; 38] = [
     field("configuration", AZURE_NAME, "The App Configuration store's name.")
         .of(APP_CONFIGURATION)
         .needed(Needed::For(APP_CONFIGURATION)),
-    field("label", Shape::Text, "The label of entries that are asked for without a version; none if it is left out.")
+    field("label", LABEL, "The label of entries that are asked for without a version; none if it is left out.")
         .of(APP_CONFIGURATION),
     field(
         "vaults",
@@ -317,7 +321,7 @@ pub const STORE: [Field; 38] = [
     field(
         "endpoint",
         Shape::Endpoint,
-        "A private endpoint or an emulator instead of the cloud's own: https, or http on this machine.",
+        "A private endpoint or an emulator instead of the cloud's own: https, or http on this machine (Azure's https only).",
     )
     .of(CLOUDS),
     field("stsEndpoint", Shape::Endpoint, "The same for the service that gives workloads their credentials.")

@@ -129,12 +129,12 @@ fn shape(shape: Shape) -> Value {
             "maximum": 999_999_999_999_u64,
         }),
         Shape::Endpoint => text(
-            r"^(https://[^@/\s]+(/[^@\s]*)?|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]+)?(/[^@\s]*)?)$",
+            r"^(https://[^@/\s?#]+(/[^@\s?#]*)?|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]+)?(/[^@\s?#]*)?)$",
         ),
         Shape::Matching(pattern) => {
             json!({"type": ["string", "integer"], "minLength": 1, "pattern": pattern})
         }
-        Shape::Secure => text(r"^https://[^@/\s]+(/[^@\s]*)?$"),
+        Shape::Secure => text(r"^https://[^@/\s?#]+(/[^@\s?#]*)?$"),
         Shape::Text => json!({"type": ["string", "integer"], "minLength": 1}),
         Shape::Vaults => json!({"type": "array", "items": {
             "oneOf": [self::shape(KEY_VAULT_ITEM[0].shape), {"$ref": "#/$defs/keyVault"}],

@@ -58,6 +58,9 @@ fn store(node: &Node) -> Result<Store, Problem> {
         }
         Kind::Vault => Backend::Vault(backends::vault(&fields)?),
     };
+    if let Backend::Vault(vault) = &backend {
+        backends::check_login(&fields, vault, identity)?;
+    }
     let account = fields.text("account")?.map(str::to_owned);
     if let Some(account) = &account
         && (account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()))
@@ -169,6 +172,7 @@ pub(super) fn check_endpoint(endpoint: &str) -> Result<(), &'static str> {
         {
             Err("endpoint must not carry credentials")
         }
+        _ if endpoint.contains(['?', '#']) => Err("endpoint must not have a ? or a # in it"),
         Some("https") => Ok(()),
         Some("http") if local => Ok(()),
         Some("http") => {

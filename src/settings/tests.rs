@@ -453,7 +453,7 @@ fn a_bad_store_is_refused_with_its_line_and_field() {
 }
 
 /// What would become a part of a URL, by kind and field.
-const HOSTILE: [(&str, &str, &str); 9] = [
+const HOSTILE: [(&str, &str, &str); 12] = [
     ("gcp-secretmanager\n  project: a", "location", "eu/../x"),
     ("gcp-secretmanager\n  project: a", "clusterName", "a/b"),
     (
@@ -482,6 +482,21 @@ const HOSTILE: [(&str, &str, &str); 9] = [
         "vault\n  role: r\n  address: https://v",
         "vaultNamespace",
         "a//b",
+    ),
+    (
+        "azure-appconfiguration\n  configuration: a",
+        "label",
+        "'prod,*'",
+    ),
+    (
+        "gcp-secretmanager\n  project: a",
+        "stsEndpoint",
+        "https://h?x",
+    ),
+    (
+        "gcp-secretmanager\n  project: a",
+        "workloadProvider",
+        "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/a",
     ),
 ];
 

@@ -350,7 +350,7 @@ impl Shared {
                 let result = match found {
                     Some(Ok(found)) => self.settle(&want, found, patience).await,
                     Some(Err(error)) => Err(error),
-                    None => Err(missing(&want)),
+                    None => Err(missing(&want, self.settings.label.as_deref())),
                 };
                 (want, result)
             }
@@ -416,7 +416,7 @@ impl Shared {
         let mut found = self.look_up(wants, label, deadline).await?;
         match found.remove(&want.path) {
             Some(found) => self.settle(want, found?, patience).await,
-            None => Err(missing(want)),
+            None => Err(missing(want, self.settings.label.as_deref())),
         }
     }
 
@@ -480,13 +480,11 @@ fn is_etag(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(character)
 }
 
-fn missing(want: &EntryRef) -> Error {
-    let sentence = match &want.version {
+/// `usual` is the label of entries that are asked for without one.
+fn missing(want: &EntryRef, usual: Option<&str>) -> Error {
+    let sentence = match want.version.as_deref().or(usual) {
         Some(label) => format!("there is no key {} with the label {label}", want.path),
-        None => format!(
-            "there is no key {} with the store's label or without one",
-            want.path
-        ),
+        None => format!("there is no key {} without a label", want.path),
     };
     Error::new(ErrorKind::NotFound, sentence)
 }
@@ -571,7 +569,7 @@ impl Source for AppConfiguration {
                 answers
                     .get(want)
                     .cloned()
-                    .unwrap_or_else(|| Err(missing(want)))
+                    .unwrap_or_else(|| Err(missing(want, self.shared.settings.label.as_deref())))
             })
             .collect()
     }

@@ -171,6 +171,19 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     ))
 }
 
+/// A label of App Configuration, in which `*` and `,` would mean several.
+///
+/// # Errors
+/// It is something else.
+pub fn check_label(text: &str) -> Result<(), Error> {
+    if crate::reference::is_label(text) {
+        return Ok(());
+    }
+    Err(invalid(
+        "a label is 1 to 256 characters A-Z a-z 0-9 . _ - : / @ + = $".to_owned(),
+    ))
+}
+
 /// The id of a tenant or an application in Entra ID, or a tenant's domain.
 ///
 /// # Errors

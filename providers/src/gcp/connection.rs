@@ -271,7 +271,20 @@ impl Name {
         };
         let allowed = |c: char| c.is_ascii_alphanumeric() || extra.contains(c);
         let begins = match self {
-            Self::Provider => text.starts_with("//iam.googleapis.com/"),
+            Self::Provider => {
+                let rest = text.strip_prefix("//iam.googleapis.com/");
+                let parts: Vec<_> = rest.unwrap_or_default().split('/').collect();
+                let kinds: Vec<_> = parts.iter().step_by(2).copied().collect();
+                kinds
+                    == [
+                        "projects",
+                        "locations",
+                        "workloadIdentityPools",
+                        "providers",
+                    ]
+                    && parts.len() == 8
+                    && parts.iter().all(|part| !part.is_empty())
+            }
             Self::Project | Self::Place => text.starts_with(|c: char| c.is_ascii_alphanumeric()),
         };
         if begins && text.len() <= 512 && text.chars().all(allowed) && !text.contains("..") {

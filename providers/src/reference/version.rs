@@ -132,9 +132,14 @@ fn hexadecimal(word: &str) -> Result<(), PathError> {
 }
 
 /// A label of App Configuration, without what its filters keep for themselves.
-fn label(word: &str) -> Result<(), PathError> {
+/// Whether it is a label of App Configuration that means one label only.
+pub(crate) fn is_label(word: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-:/@+=$".contains(c);
-    if (1..=256).contains(&word.len()) && word.chars().all(allowed) {
+    (1..=256).contains(&word.len()) && word.chars().all(allowed)
+}
+
+fn label(word: &str) -> Result<(), PathError> {
+    if is_label(word) {
         return Ok(());
     }
     Err(PathError::new(

@@ -1,6 +1,7 @@
 //! The cluster: whether the API server answers, and what JASM's account may do there.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
@@ -17,12 +18,22 @@ use super::report::{Finding, Part};
 use super::rights::{self, Right};
 use super::{Account, policies};
 use crate::cli::cluster as access;
+use crate::client;
+use crate::identity::Own;
 use crate::settings::{self, Identity, Rights, Settings};
 
 /// For one answer of the API server.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Where JASM's account is by the manifests in `config/`.
 const USUAL: (&str, &str) = ("jasm-system", "jasm");
+
+/// The way to an API server.
+pub(super) struct Cluster {
+    pub(super) client: Client,
+    pub(super) address: String,
+    /// For whom the token is that it gets.
+    pub(super) own: Arc<Own>,
+}
 
 /// A client and the API server's address, by the kubeconfig or the pod's own account.
 ///
@@ -31,7 +42,7 @@ const USUAL: (&str, &str) = ("jasm-system", "jasm");
 pub(super) async fn connect(
     kubeconfig: Option<&Path>,
     context: Option<&str>,
-) -> Result<(Client, String), Part> {
+) -> Result<Cluster, Part> {
     let named = kubeconfig.is_some() || context.is_some();
     let config = match access::config(kubeconfig, context).await {
         Err(_) if !named && kube::Config::incluster().is_ok() => {
@@ -51,8 +62,13 @@ pub(super) async fn connect(
     };
     let config = config.map_err(missing)?;
     let address = config.cluster_url.to_string();
+    let own = Arc::new(client::own(&config).await);
     match access::client(config) {
-        Ok(client) => Ok((client, address)),
+        Ok(client) => Ok(Cluster {
+            client,
+            address,
+            own,
+        }),
         Err(why) => Err(missing(why)),
     }
 }

@@ -49,6 +49,7 @@ pub(super) async fn look(
         Ok(Some(policy)) => {
             findings.push(in_force(&tokens));
             findings.push(audiences(&tokens, &policy, workloads));
+            findings.extend(untold(workloads));
         }
         Ok(None) => findings.push(Finding::warn(
             "policy",
@@ -108,6 +109,25 @@ fn unseen(error: &kube::Error) -> Result<Option<ValidatingAdmissionPolicy>, Find
     }
 }
 
+/// Stores whose audience only the cluster's metadata server knows.
+fn untold(workloads: &[&Store]) -> Option<Finding> {
+    let names: Vec<_> = workloads
+        .iter()
+        .filter(|store| store.backend.audience().is_none())
+        .map(|store| store.name.as_str())
+        .collect();
+    (!names.is_empty()).then(|| {
+        Finding::warn(
+            "audiences",
+            format!(
+                "the config does not tell the workload identity pool of {}, so whether the policy allows it was not looked at",
+                names.join(", ")
+            ),
+            "see that the policy lists PROJECT.svc.id.goog, or write clusterProject or workloadPool in the config",
+        )
+    })
+}
+
 /// Whether the policy lets through what the stores need.
 fn audiences(name: &str, policy: &ValidatingAdmissionPolicy, workloads: &[&Store]) -> Finding {
     let mut variables = policy
@@ -130,6 +150,14 @@ fn audiences(name: &str, policy: &ValidatingAdmissionPolicy, workloads: &[&Store
         .filter_map(|store| store.backend.audience())
         .collect();
     let missing: Vec<_> = needed.difference(&allowed).map(String::as_str).collect();
+    if needed.is_empty() {
+        let allowed: Vec<_> = allowed.iter().map(String::as_str).collect();
+        return Finding::warn(
+            "audiences",
+            format!("the policy {name} allows {}", allowed.join(", ")),
+            "see that this is what the stores need: the config does not tell",
+        );
+    }
     if missing.is_empty() {
         let needed: Vec<_> = needed.iter().map(String::as_str).collect();
         return Finding::ok(

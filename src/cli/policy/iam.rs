@@ -193,6 +193,15 @@ fn reads(
                 namespace: target.namespace.to_string(),
                 name: requester.pod.pod.service_account.to_string(),
             };
+            // What is printed is run by people: nothing but names may come into it.
+            if !account.is_named() {
+                for request in &requester.wish.requests {
+                    let message = "the namespace or the ServiceAccount is no name that an API server takes: correct it";
+                    let about = asked.about(&LEFT_OUT, &target, request, message);
+                    diagnostics.extend(about.filter(|it| !diagnostics.contains(it)));
+                }
+                continue;
+            }
             let of = |store: &Store, read_as: &ReadAs| {
                 let as_workload = *read_as != ReadAs::Store || store.identity == Identity::Workload;
                 if as_workload {

@@ -1,8 +1,9 @@
 //! Google's and Azure's bindings, as a script of their own command lines. Pure.
 //!
-//! Names of entries hold no quote by their kinds' grammar, so nothing has to be escaped.
+//! Nothing has to be escaped: names of entries hold no quote by their kinds' grammar, and of readers only
+//! those come here that an API server takes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::{ByReader, Reader};
@@ -19,7 +20,7 @@ enum Member {
 /// The script for a store; none for kinds that have no bindings.
 pub(super) fn script(store: &Store, reads: &ByReader) -> Option<String> {
     let mut lines = Vec::new();
-    let mut variables = BTreeSet::new();
+    let mut variables = BTreeMap::new();
     for (reader, reads) in reads {
         let whose = match reader {
             Reader::Controller => "JASM".to_owned(),
@@ -28,6 +29,17 @@ pub(super) fn script(store: &Store, reads: &ByReader) -> Option<String> {
             }
         };
         lines.push(format!("# What {whose} reads."));
+        let google = matches!(
+            store.backend,
+            Backend::GcpSecretManager(_) | Backend::GcpParameterManager(_)
+        );
+        if google && matches!(reader, Reader::Account(_)) {
+            lines.push(
+                "# With the annotation iam.gke.io/gcp-service-account its Google service account reads: bind \
+                 serviceAccount:EMAIL of that one in its place."
+                    .to_owned(),
+            );
+        }
         match &store.backend {
             Backend::GcpSecretManager(gcp) => {
                 let member = quoted(member_of(gcp, reader), &mut variables);
@@ -57,11 +69,11 @@ pub(super) fn script(store: &Store, reads: &ByReader) -> Option<String> {
         store.backend,
         Backend::AzureKeyVault(_) | Backend::AzureAppConfiguration(_)
     ) {
-        variables.insert(("GROUP".to_owned(), "the resource group".to_owned()));
-        variables.insert((
+        variables.insert("GROUP".to_owned(), "the resource group".to_owned());
+        variables.insert(
             "SUBSCRIPTION".to_owned(),
             "the subscription's id".to_owned(),
-        ));
+        );
     }
     for (name, meaning) in variables {
         // Writing to memory cannot fail.
@@ -74,16 +86,19 @@ pub(super) fn script(store: &Store, reads: &ByReader) -> Option<String> {
     Some(text)
 }
 
-/// The word for it, and the variable if it is one.
-fn quoted(member: Member, variables: &mut BTreeSet<(String, String)>) -> String {
-    match member {
-        Member::Known(member) => format!("'{member}'"),
-        Member::Variable(name, meaning) => {
-            let word = format!("\"${name}\"");
-            variables.insert((name, meaning));
-            word
-        }
-    }
+/// The word for it, and the variable if it is one; two readers never share one.
+fn quoted(member: Member, variables: &mut BTreeMap<String, String>) -> String {
+    let (name, meaning) = match member {
+        Member::Known(member) => return format!("'{member}'"),
+        Member::Variable(name, meaning) => (name, meaning),
+    };
+    let numbered = (2..).map(|number| format!("{name}_{number}"));
+    let mut names = std::iter::once(name.clone()).chain(numbered);
+    let free = names.find(|it| variables.get(it).is_none_or(|other| *other == meaning));
+    let name = free.unwrap_or(name);
+    let word = format!("\"${name}\"");
+    variables.insert(name, meaning);
+    word
 }
 
 /// A name for a variable: upper case, and `_` for what a shell does not take.
@@ -129,7 +144,6 @@ fn member_of(gcp: &Gcp, reader: &Reader) -> Member {
         .clone()
         .or_else(|| project.map(|id| format!("{id}.svc.id.goog")));
     match own {
-        // An address in the annotation would stand in its place, and a manifest does not always show it.
         Some(pool) => Member::Known(format!("serviceAccount:{pool}[{namespace}/{name}]")),
         None => Member::Variable(
             variable("MEMBER", reader),
@@ -238,4 +252,23 @@ fn configuration(azure: &Azure, principal: &str, lines: &mut Vec<String>) {
 
 fn assignment(role: &str, principal: &str, scope: &str) -> String {
     format!("az role assignment create --role '{role}' --assignee {principal} --scope \"{scope}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::account::account;
+
+    #[test]
+    fn two_readers_never_share_a_variable() {
+        let mut variables = BTreeMap::new();
+        let mut word = |text: &str| {
+            let reader = Reader::Account(account(text).unwrap());
+            quoted(principal_of(&reader), &mut variables)
+        };
+        assert_eq!(word("a-b/c"), "\"$PRINCIPAL_A_B_C\"");
+        assert_eq!(word("a/b-c"), "\"$PRINCIPAL_A_B_C_2\"");
+        assert_eq!(word("a-b/c"), "\"$PRINCIPAL_A_B_C\"");
+        assert_eq!(variables.len(), 2);
+    }
 }
