@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use jasm_fakes::Server;
 use jasm_fakes::aws::{Aws, Role};
+use jasm_fakes::{Server, Signer};
 use jasm_providers::{ErrorKind, Source, aws};
 use serde_json::json;
 
@@ -15,6 +15,7 @@ use crate::workload::{Account, ISSUER, cluster};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/shop-reader";
 const ANNOTATION: &str = "eks.amazonaws.com/role-arn";
+const AUDIENCE: &str = "eks.amazonaws.com/audience";
 const SESSION: &str = "arn:aws:sts::123456789012:assumed-role/shop-reader/jasm-shop-web";
 
 #[tokio::test]
@@ -96,6 +97,81 @@ async fn a_workload_reads_as_the_role_that_it_names() {
     let (identity, _) = Account::new(&signer, ("shop", "web"), &[]).identity();
     let missing = connection.of(identity).map(drop);
     assert_eq!(kind(&missing), Some(ErrorKind::Denied));
+}
+
+#[tokio::test]
+async fn a_token_is_for_the_audience_that_the_provider_and_the_role_want() {
+    const OTHER: &str = "arn:aws:iam::123456789012:role/other-reader";
+    let cloud = Cloud::new().await;
+    let create = cloud.secrets.create_secret().name("irsa/audience");
+    create.secret_string("one").send().await.unwrap();
+    let (trust, signer) = cluster();
+    let aws = Aws::new(trust, Some(&cloud.endpoint)).unwrap();
+    aws.add_role(Role::new(ROLE, ISSUER).trusts("shop", "web"));
+    aws.add_role(
+        Role::new(OTHER, ISSUER)
+            .trusts("shop", "web")
+            .audience("aws.shop.test"),
+    );
+    let session = SESSION.replace("shop-reader", "other-reader");
+    aws.grants.allow(&session, "secretsmanager:irsa/audience");
+    let server = Server::start(Arc::clone(&aws), 0, None).await.unwrap();
+    let connection = connect(&aws::Options {
+        sts_endpoint: Some(server.endpoint()),
+        ..options(&server.endpoint(), &cloud.region)
+    })
+    .await;
+    let read = async |account: Account| {
+        let (identity, account) = account.identity();
+        let own = connection.of(identity).unwrap();
+        let source = aws::SecretsManager::new(&own, Calls::default().observer());
+        (read_one(&source, want("irsa/audience")).await, account)
+    };
+    let web = |signer: &Arc<Signer>, role: &str, audience: Option<&str>| {
+        let annotations = [(ANNOTATION, role), (AUDIENCE, audience.unwrap_or_default())];
+        Account::new(signer, ("shop", "web"), &annotations)
+    };
+
+    let (answer, account) = read(web(&signer, OTHER, Some("aws.shop.test"))).await;
+    assert_eq!(text(&answer), "one");
+    assert_eq!(*account.audiences.lock().unwrap(), ["aws.shop.test"]);
+
+    // Its keys are good, and no provider of the account is that issuer's.
+    let unknown = Arc::new(Signer::new("https://other.test").unwrap());
+    let provider = "create the IAM OIDC provider of this cluster's issuer, with the audience";
+    let trusts = "to system:serviceaccount:shop:web with the audience";
+    let table = [
+        (
+            web(&unknown, ROLE, None),
+            "InvalidIdentityToken",
+            format!("{provider} sts.amazonaws.com, in the account of {ROLE}"),
+        ),
+        (
+            web(&signer, ROLE, Some("nobody.test")),
+            "InvalidIdentityToken",
+            format!("{provider} nobody.test, in the account of {ROLE}"),
+        ),
+        // The provider has it, and the role's trust policy another.
+        (
+            web(&signer, ROLE, Some("aws.shop.test")),
+            "AccessDenied",
+            format!("{trusts} aws.shop.test"),
+        ),
+        (
+            web(&signer, OTHER, None),
+            "AccessDenied",
+            format!("{trusts} sts.amazonaws.com"),
+        ),
+    ];
+    let before = reads_of(&server);
+    for (account, code, part) in table {
+        let refused = read(account).await.0.unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Denied, "{refused}");
+        assert_eq!(refused.code.as_deref(), Some(code), "{refused}");
+        assert!(refused.message.contains(&part), "{part}: {refused}");
+        assert_clean(&refused);
+    }
+    assert_eq!(reads_of(&server), before);
 }
 
 #[tokio::test]

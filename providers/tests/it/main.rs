@@ -11,6 +11,7 @@
     reason = "a test that cannot go on has failed; clippy.toml exempts #[test] functions only"
 )]
 
+mod app_configuration;
 mod azure;
 mod azure_answers;
 mod batches;

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value as Json, json};
@@ -127,9 +129,10 @@ impl AppConfiguration {
         let answer = call.route(path).map_err(|problem| problem.by(&who))?;
         // What was written up to now is seen by whoever sends this back.
         let sequence = lock(&self.stores).sequence();
+        let seen = STANDARD.encode(format!("0:1#{sequence}"));
         Ok(answer
             .by(&who)
-            .header("sync-token", &format!("zAJw6V16=MDoxIzE=;sn={sequence}")))
+            .header("sync-token", &format!("zAJw6V16={seen};sn={sequence}")))
     }
 }
 
