@@ -107,9 +107,11 @@ while IFS= read -r name; do
 			--role roles/secretmanager.secretAccessor --member "$member"
 done <<<"$secret"
 if [[ -n $parameters ]]; then
-	bound roles/parametermanager.parameterAccessor "$member" gcloud projects get-iam-policy "$project" ||
-		change gcloud projects add-iam-policy-binding "$project" --condition None \
-			--role roles/parametermanager.parameterAccessor --member "$member"
+	# The first finds the newest version and reads what is not rendered; the second only renders.
+	for role in roles/parametermanager.parameterViewer roles/parametermanager.parameterAccessor; do
+		bound "$role" "$member" gcloud projects get-iam-policy "$project" ||
+			change gcloud projects add-iam-policy-binding "$project" --condition None --role "$role" --member "$member"
+	done
 fi
 [[ -n $secret$parameters ]] || say 'what it may read is not looked at; --secret and --parameters give it that'
 finish

@@ -540,6 +540,9 @@ fn google_is_set_up_once_for_the_accounts_own_principal() {
                 "secrets add-iam-policy-binding smtp --project my-project --role roles/secretmanager.secretAccessor --member {ITSELF}"
             ),
             &format!(
+                "projects add-iam-policy-binding my-project --condition None --role roles/parametermanager.parameterViewer --member {ITSELF}"
+            ),
+            &format!(
                 "projects add-iam-policy-binding my-project --condition None --role roles/parametermanager.parameterAccessor --member {ITSELF}"
             ),
         ]
@@ -559,6 +562,12 @@ fn google_is_set_up_once_for_the_accounts_own_principal() {
         .says("has to list my-project.svc.id.goog")
         .says("needs no annotation");
     assert_eq!((again.changes(), again.out.as_str()), (vec![], ""));
+    // Who has one of the two roles gets the other.
+    machine.clear("bindings-my-project-roles-parametermanager-parameterViewer");
+    let half = machine
+        .run("gcp.sh", &also(&GCP, &["--parameters", "--yes"]))
+        .ends(0);
+    assert_eq!(half.changes(), made.changes()[3..4]);
     // One secret more, of a region: only that.
     let more = machine
         .run(
