@@ -28,7 +28,7 @@ usage() {
 }
 
 # What az tells.
-subscription='' tenant='' scope='' rbac=''
+subscription='' tenant='' scope='' rbac='' credential='' audiences=''
 resource_group='' cluster='' issuer='' namespace='' service_account='' identity='' vault='' configuration=''
 parse 'resource-group cluster issuer namespace service-account identity' 'vault configuration' '' "$@"
 fits --resource-group "$resource_group" '[A-Za-z0-9_.()-]{1,89}[A-Za-z0-9_()-]' 'the name of a resource group'
@@ -83,14 +83,21 @@ who || {
 }
 
 subject=system:serviceaccount:$namespace:$service_account
+audience=api://AzureADTokenExchange
 look "${dry:+$missing}" az identity federated-credential list --identity-name "$identity" --resource-group "$resource_group" \
-	--query "[?issuer=='$issuer' && subject=='$subject'].name" --output tsv || said=
+	--query "[?issuer=='$issuer' && subject=='$subject'].[name,join(' ',audiences)]" --output tsv || said=
 if [[ -z $said ]]; then
 	# Of its own for each cluster and ServiceAccount: one of the same name would be replaced.
 	sum=$(printf '%s %s' "$issuer" "$subject" | cksum)
 	credential=$(printf 'jasm-%s-%s' "$namespace" "$service_account" | tr . _ | cut -c1-100)-${sum%% *}
 	change az identity federated-credential create --name "$credential" --identity-name "$identity" \
-		--resource-group "$resource_group" --issuer "$issuer" --subject "$subject" --audiences api://AzureADTokenExchange --output none
+		--resource-group "$resource_group" --issuer "$issuer" --subject "$subject" --audiences "$audience" --output none
+else
+	# Another beside it cannot be made: an identity has one credential for an issuer and a subject.
+	two credential audiences || fail "the federated credential of the managed identity $identity for $subject tells no audience"
+	[[ " $audiences " == *" $audience "* ]] || fail "the federated credential $credential of the managed identity $identity is for \
+the audience $audiences and has to be for $audience: az identity federated-credential update --name $credential \
+--identity-name $identity --resource-group $resource_group --issuer $issuer --subject $subject --audiences $audience"
 fi
 
 # may ROLE SCOPE: gives the identity a role, and no more.

@@ -901,6 +901,36 @@ fn azure_says_what_is_missing_and_stops_there() {
 }
 
 #[test]
+fn azure_a_credential_of_another_audience_is_not_taken_for_the_right_one() {
+    let machine = azure();
+    let credential = |name: &str, audience: &str| {
+        let text = format!(
+            "https://westeurope.oic.prod-aks.azure.com/tenant/id/\tsystem:serviceaccount:shop:{name}\tby-hand\t{audience}\n"
+        );
+        machine.set("credentials-reader", &text);
+    };
+    machine.set("identity-reader", "");
+    credential("web.api", "api://other");
+    for how in ["--yes", "--dry-run"] {
+        let run = machine
+            .run("azure.sh", &also(&AZURE, &[how]))
+            .ends(1)
+            .says(
+                "the federated credential by-hand of the managed identity reader is for the audience api://other \
+                 and has to be for api://AzureADTokenExchange: az identity federated-credential update --name by-hand ",
+            );
+        assert_eq!((run.changes(), run.out.as_str()), (vec![], ""), "{how}");
+    }
+    // The right one, whoever made it, stays; that of another account says nothing of this one's.
+    credential("web.api", "api://AzureADTokenExchange");
+    let run = machine.run("azure.sh", &also(&AZURE, &["--dry-run"]));
+    run.ends(0).says("a dry run: 2 of");
+    credential("mail", "api://other");
+    let run = machine.run("azure.sh", &also(&AZURE, &["--dry-run"]));
+    run.ends(0).says("a dry run: 3 of");
+}
+
+#[test]
 fn azure_refuses_what_cannot_be() {
     let bad = [
         ("--resource-group", "a/b", "the name of a resource group"),

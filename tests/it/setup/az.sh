@@ -39,12 +39,16 @@ case "$*" in
 	identity=$(option --identity-name "$@")
 	[[ -e $state/identity-$identity ]] || absent "$identity"
 	query=$(option --query "$@")
-	while IFS=$'\t' read -r issuer subject there; do
-		if [[ $query == *"'$issuer'"*"'$subject'"* ]]; then echo "$there"; fi
+	while IFS=$'\t' read -r issuer subject there audiences; do
+		[[ $query == *"'$issuer'"*"'$subject'"* ]] || continue
+		case $query in
+		*"].[name,join(' ',audiences)]") printf '%s\t%s\n' "$there" "$audiences" ;;
+		*) echo "$there" ;;
+		esac
 	done < <(cat "$state/credentials-$identity" 2>/dev/null)
 	;;
 'identity federated-credential create '*)
-	printf '%s\t%s\t%s\n' "$(option --issuer "$@")" "$(option --subject "$@")" "$name" \
+	printf '%s\t%s\t%s\t%s\n' "$(option --issuer "$@")" "$(option --subject "$@")" "$name" "$(option --audiences "$@")" \
 		>>"$state/credentials-$(option --identity-name "$@")"
 	;;
 'keyvault show '*)
