@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jasm_providers::{SecretBytes, Workload};
 
 use super::*;
-use crate::identity::{Forbidden, Found};
+use crate::identity::{Forbidden, Found, Own};
 use crate::settings::Overrides;
 
 const CONFIG: &str = "stores:\n\
@@ -47,8 +47,9 @@ impl Accounts for Finds {
         })
     }
 
-    fn allows<'a>(&self, _: &'a str) -> Result<(), Forbidden<'a>> {
-        Ok(())
+    fn allows<'a>(&self, audience: &'a str) -> Result<(), Forbidden<'a>> {
+        // {"aud":"k3s"}
+        Own::of("e30.eyJhdWQiOiJrM3MifQ.c2ln").allows(audience)
     }
 
     fn doubt(&self, _: &str, _: &str) {}
@@ -99,4 +100,17 @@ async fn where_there_are_no_pods_everything_is_read_as_the_process() {
     // Its role is made of a reader's names, and the process has none.
     let refused = stores.0["as-pod"].lane(&shop(), "n").await.unwrap_err();
     assert!(refused.message.contains("role"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_store_whose_audience_is_the_api_servers_is_not_connected() {
+    let config = CONFIG.replace("role: jasm", "role: jasm, audience: k3s");
+    let settings = Settings::read(Some(&config), &Overrides::default()).unwrap();
+    let readers = Readers::Pods(Arc::new(Finds::default()));
+    let connected = Stores::connect(&settings, &Stores::default(), &Metrics::new(), &readers).await;
+    let why = connected.unwrap_err();
+    assert!(
+        why.starts_with("store \"as-jasm\": the audience k3s"),
+        "{why}"
+    );
 }
