@@ -47,7 +47,18 @@ pub(super) async fn look(
     let tokens = named(TOKENS);
     match bound(client, &tokens).await {
         Ok(Some(policy)) => {
-            findings.push(in_force(&tokens));
+            findings.push(if is_held(account) {
+                in_force(&tokens)
+            } else {
+                Finding::warn(
+                    "policy",
+                    format!(
+                        "the admission policy {tokens} holds accounts named {ACCOUNT}, PREFIX-{ACCOUNT} or {ACCOUNT}-SUFFIX, \
+                         and not {account}"
+                    ),
+                    "name the account so, or change the policy's match condition by a patch of your overlay",
+                )
+            });
             findings.push(audiences(&tokens, &policy, workloads));
             findings.extend(untold(workloads));
         }
@@ -59,6 +70,15 @@ pub(super) async fn look(
         )),
         Err(finding) => findings.push(finding),
     }
+}
+
+/// Whether the policy's match condition, as the component has it, holds an account of this name.
+fn is_held(account: &str) -> bool {
+    let before = |rest: &str| rest.is_empty() || rest.ends_with('-') && rest.len() > 1;
+    let after = |rest: &str| rest.is_empty() || rest.starts_with('-') && rest.len() > 1;
+    account
+        .match_indices(ACCOUNT)
+        .any(|(at, _)| before(&account[..at]) && after(&account[at + ACCOUNT.len()..]))
 }
 
 fn in_force(name: &str) -> Finding {
@@ -175,4 +195,21 @@ fn audiences(name: &str, policy: &ValidatingAdmissionPolicy, workloads: &[&Store
             "add it to the list in the policy's variable \"{ALLOWED}\", by a patch of your overlay"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_held_under_the_names_of_the_condition() {
+        for held in ["jasm", "team-jasm", "jasm-two", "a-b-jasm-c", "jasm-jasm"] {
+            assert!(is_held(held), "{held}");
+        }
+        for free in [
+            "", "teamjasm", "jasmine", "jasm2", "-jasm", "jasm-", "other",
+        ] {
+            assert!(!is_held(free), "{free}");
+        }
+    }
 }

@@ -53,7 +53,7 @@ async fn each_step_that_fails_is_named_with_what_mends_it() {
         .await
         .unwrap();
     let config = [
-        "storeTimeout: 2s\nstores:\n".to_owned(),
+        "storeTimeout: 6s\nstores:\n".to_owned(),
         store("refused", &format!("http://{refused}"), ""),
         store("nameless", "https://vault.invalid", ""),
         store("hanging", &format!("http://{hangs}"), ""),
