@@ -17,6 +17,7 @@ mod probe;
 mod proxy;
 pub mod reach;
 pub mod reference;
+mod retry;
 mod roots;
 mod session;
 mod small_file;

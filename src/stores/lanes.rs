@@ -11,7 +11,7 @@ use crate::identity::Found;
 
 /// So many are kept; who did not read for the longest time signs in again.
 const MOST: usize = 1_000;
-/// Credentials of who did not read for so long are given up.
+/// Credentials of who did not read for so long are given up, when somebody else reads the store.
 const IDLE: Duration = Duration::from_secs(3600);
 
 /// Lanes by namespace and name of a ServiceAccount.

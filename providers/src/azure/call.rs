@@ -3,18 +3,15 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::account::Account;
 use super::classify::{self, About};
 use crate::http::observed;
+use crate::retry::pause;
 use crate::source::Observer;
 use crate::{Error, ErrorKind};
-
-/// First pause between two tries of a call; it doubles.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// How calls of a service are made.
 #[derive(Debug, Clone)]
@@ -64,14 +61,4 @@ impl Caller {
             }
         }
     }
-}
-
-/// Waits before the next try; not beyond the deadline.
-async fn pause(tried: u32, deadline: Instant) -> bool {
-    let pause = PAUSE * 2_u32.saturating_pow(tried - 1);
-    if Instant::now() + pause >= deadline {
-        return false;
-    }
-    sleep(pause).await;
-    true
 }

@@ -4,26 +4,24 @@ mod whoami;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::AUTHORIZATION;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use super::classify::{self, About};
 use super::connection::Connection;
 use super::credentials::Credentials;
 use crate::http::{self, Answer, Ask};
+use crate::retry::pause;
 use crate::session::Held;
 use crate::source::Observer;
 use crate::{Error, ErrorKind, Identity, SecretBytes};
 
 /// Largest answer with a value: one of 1 MiB in base64 beside the same once more.
 const LARGEST: usize = 4 * 1024 * 1024;
-/// First pause between two tries of a call; it doubles.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// A service of a connection as one identity; clones share its credentials.
 #[derive(Clone)]
@@ -99,16 +97,6 @@ impl Api {
             _ => Err(classify::response(&answer, about)),
         }
     }
-}
-
-/// Waits before the next try; not beyond the deadline.
-async fn pause(tried: u32, deadline: Instant) -> bool {
-    let pause = PAUSE * 2_u32.saturating_pow(tried - 1);
-    if Instant::now() + pause >= deadline {
-        return false;
-    }
-    sleep(pause).await;
-    true
 }
 
 /// A call without credentials of ours: to the metadata server, or one that asks for them.

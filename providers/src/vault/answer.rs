@@ -259,7 +259,7 @@ fn other_engine(connection: &Connection, found: Engine) -> Error {
     Error::new(ErrorKind::Invalid, sentence)
 }
 
-/// A refusal that is not about one entry: of a login, a renewal, a lookup.
+/// A refusal by its status alone, where nothing of the answer says more.
 pub(super) fn refused(answer: &Answer, right: &str, subject: &str) -> Error {
     let unavailable = |sentence: String| Error::new(ErrorKind::Unavailable, sentence);
     match answer.status {

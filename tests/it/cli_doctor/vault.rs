@@ -157,7 +157,7 @@ async fn a_vault_says_who_it_takes_jasm_for_and_what_is_mounted() {
     is(
         &finding(&report, "version", "read"),
         "fail",
-        "change its kv",
+        "the other: write kv: 2",
     );
     is(
         &finding(&report, "denied", "read"),
