@@ -6,7 +6,7 @@
 //!  API server                                                        stores (AWS, Vault, …)
 //!      │ pods                                                                 ▲
 //!      ▼                                                                      │ one call for however many ask
-//!  pull::watch ──► pull::index ──► pull::queue ──► pull::reconcile ──► pull::fetch ──► jasm_providers::Lane
+//!  watch ────────► pull::index ──► queue ────────► pull::reconcile ──► pull::fetch ──► jasm_providers::Lane
 //!  decodes and     pods ⇄ targets   one run per      │  pull::plan     policy, then       single flight,
 //!  hands over      (annotation)     target           │  what is due?   the lane           batches, deadline
 //!                                                    ▼
@@ -16,12 +16,12 @@
 //!                                   pull::report ─► events ─► pods and workloads
 //! ```
 //!
-//! - [`pull::watch`] reads the API server's stream and keeps a pod's few fields ([`pull::pod`]).
+//! - [`watch`] reads the API server's stream and keeps a pod's few fields ([`pull::pod`]).
 //! - [`pull::index`] has annotations parsed into requests ([`pull::annotation`], [`pull::request`]),
 //!   once for all pods that say the same ([`pull::asked`]), and knows which pods ask for which
 //!   target. A target is the object to produce; all work is keyed by it, so that a hundred replicas
 //!   are one piece of work.
-//! - [`pull::queue`] runs a target at once or at a time, never twice at once.
+//! - [`queue`] runs a target at once or at a time, never twice at once.
 //! - [`pull::reconcile`] does one run. [`pull::plan`] decides what is due (nothing, a look, a read);
 //!   [`pull::reference`] settles store, path and right ([`policy`]), [`pull::fetch`] reads through the
 //!   store's [`Lane`](jasm_providers::Lane); [`pull::workload`] finds the owner meanwhile.
@@ -59,8 +59,10 @@ pub mod manifests;
 pub mod metrics;
 pub mod policy;
 pub mod pull;
+pub mod queue;
 pub mod server;
 pub mod settings;
 pub mod stores;
 pub mod telemetry;
+pub mod watch;
 pub mod yaml;

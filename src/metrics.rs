@@ -358,7 +358,7 @@ impl Metrics {
     }
 }
 
-impl crate::pull::queue::Gauge for Metrics {
+impl crate::queue::Gauge for Metrics {
     fn depth(&self, pending: usize, running: usize) {
         self.0
             .pending

@@ -14,14 +14,13 @@ pub mod merge;
 pub mod observe;
 pub mod plan;
 pub mod pod;
-pub mod queue;
+pub mod pods;
 pub mod reconcile;
 pub mod reference;
 pub mod render;
 pub mod report;
 pub mod request;
 pub mod shares;
-pub mod watch;
 pub mod workload;
 
 /// A short digest of plain data that is no secret: requests, names, version tokens.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::pull::request::{ObjectKind, Target};
-use crate::pull::watch::{Received, Watched};
+use crate::watch::{Received, Watched};
 
 /// An object as the watch saw it last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use crate::pull::make::{self, Failures, Made};
 use crate::pull::merge;
 use crate::pull::observe::Observed;
 use crate::pull::plan::{self, Failed, State, Step, Synced, View};
-use crate::pull::queue;
+use crate::queue;
 use crate::pull::report::Reporter;
 use crate::pull::request::Target;
 use crate::pull::shares::{self, Makers};

@@ -7,7 +7,8 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use jasm::metrics::Metrics;
 use jasm::pull::index::{Event, Index};
-use jasm::pull::watch::{Pods, Watch};
+use jasm::pull::pods::Pods;
+use jasm::watch::Watch;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 

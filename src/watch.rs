@@ -19,18 +19,16 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use crate::metrics::Metrics;
-use crate::pull::watch::capability::Capability;
-use crate::pull::watch::end::End;
+use crate::watch::capability::Capability;
+use crate::watch::end::End;
 
 mod capability;
 mod end;
 mod lines;
 mod pages;
-mod pods;
 mod request;
 mod stream;
 
-pub use pods::Pods;
 
 /// An event and when it was received.
 pub type Received<E> = (E, Instant);

@@ -2,7 +2,7 @@
 
 use crate::pull::index::Event;
 use crate::pull::pod::Pod;
-use crate::pull::watch::Watched;
+use crate::watch::Watched;
 
 /// All pods of the cluster.
 #[derive(Debug)]

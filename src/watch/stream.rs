@@ -6,11 +6,11 @@ use std::time::Duration;
 use kube::Client;
 use tokio::time::{Instant, timeout};
 
-use crate::pull::watch::capability::Capability;
-use crate::pull::watch::end::End;
-use crate::pull::watch::lines::{Line, Lines};
-use crate::pull::watch::request::{self, Request};
-use crate::pull::watch::{List, Watch, Watched};
+use crate::watch::capability::Capability;
+use crate::watch::end::End;
+use crate::watch::lines::{Line, Lines};
+use crate::watch::request::{self, Request};
+use crate::watch::{List, Watch, Watched};
 
 /// How long the server may take to begin.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
-use crate::pull::watch::end::End;
+use crate::watch::end::End;
 
 /// Longer than any pod that etcd takes.
 const LONGEST_LINE: usize = 16 << 20;

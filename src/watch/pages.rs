@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
 
-use crate::pull::watch::end::End;
-use crate::pull::watch::{List, Watch, Watched, request};
+use crate::watch::end::End;
+use crate::watch::{List, Watch, Watched, request};
 
 /// How long one page may take.
 const PATIENCE: Duration = Duration::from_secs(60);

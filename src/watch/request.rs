@@ -2,8 +2,8 @@
 
 use http::header::ACCEPT;
 
-use crate::pull::watch::Watched;
-use crate::pull::watch::end::End;
+use crate::watch::Watched;
+use crate::watch::end::End;
 
 /// Only the metadata of what is listed.
 const LISTED_METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
