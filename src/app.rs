@@ -18,17 +18,17 @@ use crate::metrics::Metrics;
 use crate::pull::apply::Objects;
 use crate::pull::index::{Event, Index, Key};
 use crate::pull::observe::{self, Observed, Ours};
-use crate::queue::{Handle, Queue};
+use crate::pull::pods::Pods;
 use crate::pull::reconcile::Reconciler;
 use crate::pull::report::Reporter;
 use crate::pull::request::ObjectKind;
-use crate::pull::pods::Pods;
-use crate::watch::{Received, Watch, Watched as _};
 use crate::pull::workload::Workloads;
+use crate::queue::{Handle, Queue};
 use crate::server::{self, Health};
 use crate::settings::Rights;
 use crate::stores::Readers;
 use crate::telemetry;
+use crate::watch::{Received, Watch, Watched as _};
 
 /// How long what is under way may take to finish after SIGTERM; less than Kubernetes' usual 30 s.
 const DRAIN: Duration = Duration::from_secs(20);

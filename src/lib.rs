@@ -59,6 +59,7 @@ pub mod manifests;
 pub mod metrics;
 pub mod policy;
 pub mod pull;
+pub mod push;
 pub mod queue;
 pub mod server;
 pub mod settings;

@@ -29,7 +29,6 @@ mod pages;
 mod request;
 mod stream;
 
-
 /// An event and when it was received.
 pub type Received<E> = (E, Instant);
 

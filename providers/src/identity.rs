@@ -37,6 +37,40 @@ pub enum Identity {
     Controller,
     /// Those of a pod's ServiceAccount.
     Workload(Arc<dyn Workload>),
+    /// Those of an identity of the cloud that the program may take on.
+    Assumed(Principal),
+}
+
+/// An identity of a cloud that the program takes on by its own rights.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Principal {
+    /// A role of AWS IAM (AssumeRole).
+    AwsRole {
+        /// Its ARN.
+        arn: String,
+        /// The session's name, by which CloudTrail tells who acted: `[\w+=,.@-]`, 2 to 64 characters.
+        session: String,
+    },
+    /// A service account of Google Cloud, by its e-mail address (impersonation).
+    GoogleServiceAccount(String),
+    /// An application or managed identity of Entra, by its client id, that trusts the program's own
+    /// ServiceAccount.
+    EntraClient(String),
+}
+
+impl Principal {
+    /// What is said where a store is not of its cloud.
+    pub(crate) fn foreign(&self) -> Error {
+        let what = match self {
+            Self::AwsRole { .. } => "a role of aws",
+            Self::GoogleServiceAccount(_) => "a service account of google cloud",
+            Self::EntraClient(_) => "an identity of entra",
+        };
+        let sentence = format!(
+            "{what} has no rights in this kind of store: name an identity of its own cloud"
+        );
+        Error::new(ErrorKind::Unsupported, sentence)
+    }
 }
 
 /// An annotation that a ServiceAccount must have to be read as.

@@ -17,11 +17,11 @@ use crate::pull::make::{self, Failures, Made};
 use crate::pull::merge;
 use crate::pull::observe::Observed;
 use crate::pull::plan::{self, Failed, State, Step, Synced, View};
-use crate::queue;
 use crate::pull::report::Reporter;
 use crate::pull::request::Target;
 use crate::pull::shares::{self, Makers};
 use crate::pull::workload::{self, Lookup, Workloads};
+use crate::queue;
 
 /// Does the work that the queue hands out.
 #[derive(Debug)]

@@ -151,8 +151,10 @@ impl Connection {
     /// # Errors
     /// The workload's ServiceAccount names no role, or none that AWS can have.
     pub fn of(&self, identity: Identity) -> Result<Self, Error> {
-        let Identity::Workload(workload) = identity else {
-            return Ok(self.clone());
+        let workload = match identity {
+            Identity::Controller => return Ok(self.clone()),
+            Identity::Assumed(principal) => return Err(principal.foreign()),
+            Identity::Workload(workload) => workload,
         };
         // The call is not signed: whatever credentials the controller has stay out of it.
         let mut unsigned = self.config.clone().into_builder();

@@ -55,6 +55,7 @@ pub(super) async fn token(
             Identity::Workload(workload) => {
                 federated(&connection, &observer, workload.as_ref(), scope, deadline).await
             }
+            Identity::Assumed(principal) => Err(principal.foreign()),
             Identity::Controller => controller(&connection, &observer, scope, deadline).await,
         }
     };

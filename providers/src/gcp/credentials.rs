@@ -75,6 +75,7 @@ async fn exchanged(
             Identity::Workload(workload) => {
                 federation::token(&connection, &observer, workload.as_ref(), deadline).await
             }
+            Identity::Assumed(principal) => Err(principal.foreign()),
         }
     };
     within(deadline, exchanged).await

@@ -129,6 +129,7 @@ impl Desk {
 
     async fn login(&self, login: &Login, deadline: Instant) -> Result<Issued<Token>, Error> {
         let (jwt, role) = match &self.identity {
+            Identity::Assumed(principal) => return Err(principal.foreign()),
             Identity::Controller => (read(&login.token_file, deadline).await?, login.role.clone()),
             Identity::Workload(workload) => (
                 workload.token(&login.audience, deadline).await?,
@@ -241,7 +242,9 @@ impl Desk {
     /// The role does not take the token, or there is no such role.
     fn rejected(&self, login: &Login, role: &str, status: u16) -> Error {
         let who = match &self.identity {
-            Identity::Controller => "this program's own ServiceAccount".to_owned(),
+            Identity::Controller | Identity::Assumed(_) => {
+                "this program's own ServiceAccount".to_owned()
+            }
             Identity::Workload(workload) => format!(
                 "the ServiceAccount {}/{}",
                 workload.namespace(),

@@ -49,7 +49,7 @@ impl Account {
         };
         let written = |name: &str| match &self.identity {
             Identity::Workload(workload) => workload.annotation(name).map(str::to_owned),
-            Identity::Controller => None,
+            Identity::Controller | Identity::Assumed(_) => None,
         };
         let options = &self.connection.shared.options;
         let client = said(claims.appid.or(claims.azp))

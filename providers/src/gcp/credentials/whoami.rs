@@ -15,6 +15,7 @@ impl Credentials {
             Identity::Workload(workload) => {
                 federation::whoami(connection, observer, workload.as_ref(), deadline).await
             }
+            Identity::Assumed(principal) => Err(principal.foreign()),
             Identity::Controller => adc::whoami(connection, observer, deadline).await,
         }
     }
