@@ -104,6 +104,9 @@ pub struct Run {
     /// The stores, as the YAML list that "stores:" holds in the file
     #[arg(long, env = "JASM_STORES", value_name = "YAML")]
     stores: Option<String>,
+    /// What holds for SecretManagerConfigs, as the YAML mapping that "push:" holds in the file
+    #[arg(long, env = "JASM_PUSH", value_name = "YAML")]
+    push: Option<String>,
 }
 
 impl From<Run> for Origin {
@@ -117,6 +120,7 @@ impl From<Run> for Origin {
             store_timeout,
             rights,
             stores,
+            push,
         } = run;
         Self {
             file: config,
@@ -128,6 +132,7 @@ impl From<Run> for Origin {
                 store_timeout,
                 rights,
                 stores,
+                push,
             },
         }
     }

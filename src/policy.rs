@@ -11,6 +11,40 @@ pub struct Rule {
     pub paths: Vec<String>,
 }
 
+/// One rule of who may write to a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteRule {
+    /// Whose objects may write which entries.
+    pub rule: Rule,
+    /// Patterns of as whom: `controller`, or an identity as its cloud writes it; `{namespace}` stands for
+    /// the object's own.
+    pub identities: Vec<String>,
+}
+
+impl WriteRule {
+    fn concerns(&self, namespace: &str, identity: &str) -> bool {
+        let named = |pattern: &String| glob(&pattern.replace("{namespace}", namespace), identity);
+        self.rule.concerns(namespace) && self.identities.iter().any(named)
+    }
+}
+
+/// Whether objects of the namespace may write this entry as this identity.
+#[must_use]
+pub fn may_write(rules: &[WriteRule], namespace: &str, path: &str, identity: &str) -> bool {
+    rules.iter().any(|write| {
+        write.concerns(namespace, identity)
+            && allows(std::slice::from_ref(&write.rule), namespace, path)
+    })
+}
+
+/// Whether objects of the namespace may act as this identity at all.
+#[must_use]
+pub fn may_act(rules: &[WriteRule], namespace: &str, identity: &str) -> bool {
+    rules
+        .iter()
+        .any(|write| write.concerns(namespace, identity))
+}
+
 /// Which rule of a store lets something through, and which of its paths does; both count from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
@@ -86,6 +120,25 @@ pub fn check_path_pattern(pattern: &str) -> Result<(), String> {
     if bare.split('/').any(|segment| matches!(segment, "." | "..")) || bare.contains("//") {
         return Err(format!(
             "\"{pattern}\": no path has \"//\", \".\" or \"..\" in it"
+        ));
+    }
+    Ok(())
+}
+
+/// Checks a pattern of an identity when the config is read.
+///
+/// # Errors
+/// One sentence about what no identity can match.
+pub fn check_identity_pattern(pattern: &str) -> Result<(), String> {
+    let bare = pattern.replace("{namespace}", "n");
+    if bare.contains(['{', '}']) {
+        return Err(format!(
+            "\"{pattern}\": the only placeholder is {{namespace}}"
+        ));
+    }
+    if bare.is_empty() || bare.contains(char::is_whitespace) {
+        return Err(format!(
+            "\"{pattern}\" is no identity: write a role's ARN, a service account's address, a client id or \"controller\""
         ));
     }
     Ok(())
@@ -301,6 +354,34 @@ mod tests {
         assert!(!allows(&rules(&["team-*"], &["**"]), "shop", "/a"));
         assert!(allows(&rules(&["team-*"], &["**"]), "team-a", "/a"));
         assert!(!allows(&rules(&["team"], &["**"]), "team-a", "/a"));
+    }
+
+    #[test]
+    fn who_may_write_is_a_matter_of_namespace_entry_and_identity_at_once() {
+        let role = "arn:aws:iam::1:role/shop";
+        let write = [
+            WriteRule {
+                rule: rules(&["shop"], &["{namespace}-*"]).remove(0),
+                identities: vec!["arn:aws:iam::1:role/{namespace}".to_owned()],
+            },
+            WriteRule {
+                rule: rules(&["shop"], &["/shop/**"]).remove(0),
+                identities: vec!["controller".to_owned()],
+            },
+        ];
+        let may = |namespace, path, identity| may_write(&write, namespace, path, identity);
+        assert!(may("shop", "shop-db", role));
+        assert!(may("shop", "/shop/db", "controller"));
+        assert!(!may("shop", "shop-db", "controller"));
+        assert!(!may("shop", "/shop/db", role));
+        assert!(!may("shop", "other-db", role));
+        assert!(!may("other", "other-db", "arn:aws:iam::1:role/other"));
+        assert!(may_act(&write, "shop", role) && !may_act(&write, "other", role));
+        assert!(!may_write(&[], "shop", "shop-db", "controller"));
+        for bad in ["", "a b", "role/{ns}"] {
+            assert!(check_identity_pattern(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(check_identity_pattern("*{namespace}*"), Ok(()));
     }
 
     #[test]

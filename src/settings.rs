@@ -11,6 +11,7 @@ use crate::policy;
 mod backends;
 pub mod fields;
 mod places;
+mod push;
 mod read;
 pub mod schema;
 mod store;
@@ -20,6 +21,7 @@ mod workload;
 
 pub use backends::{Azure, Gcp, Vault};
 pub use places::places;
+pub use push::{Directory, Push, SourceRule};
 pub use read::duration;
 pub use store::{AwsEndpoint, Backend, Identity, Store};
 pub use warnings::Warning;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub store_timeout: Duration,
     /// What JASM's account may do with Secrets and ConfigMaps; taken at start only.
     pub rights: Rights,
+    /// What holds for every `SecretManagerConfig`.
+    pub push: Push,
 }
 
 /// What JASM's account may do with Secrets and ConfigMaps: the tiers of `config/rbac`.
@@ -90,6 +94,8 @@ pub struct Overrides {
     pub rights: Option<Rights>,
     /// `--stores`: the YAML list that `stores:` holds.
     pub stores: Option<String>,
+    /// `--push`: the YAML mapping that `push:` holds.
+    pub push: Option<String>,
 }
 
 impl Settings {

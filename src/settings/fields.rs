@@ -37,6 +37,18 @@ pub enum Shape {
     Stores,
     /// The list of rules of a store.
     Rules,
+    /// The list of rules of who may write to a store.
+    WriteRules,
+    /// Identities, with `*` and `{namespace}`.
+    Identities,
+    /// What holds for the push half.
+    Push,
+    /// The list of rules of who may use sources of other namespaces.
+    SourceRules,
+    /// The list of directories that objects may use as their source.
+    Directories,
+    /// A DNS label.
+    Label,
     /// Namespaces, with `*`.
     Namespaces,
     /// Paths, with `*`, `**` and `{namespace}`.
@@ -170,7 +182,7 @@ impl Field {
 }
 
 /// The file itself.
-pub const CONFIG: [Field; 7] = [
+pub const CONFIG: [Field; 8] = [
     field(
         "stores",
         Shape::Stores,
@@ -203,10 +215,65 @@ pub const CONFIG: [Field; 7] = [
         "What JASM's account may do with Secrets and ConfigMaps: the tier of config/rbac that it has. Taken at start only.",
     )
     .default("default"),
+    field(
+        "push",
+        Shape::Push,
+        "What holds for every SecretManagerConfig: configuration from Git to the stores.",
+    )
+    .default("{}"),
+];
+
+/// What holds for the push half.
+pub const PUSH: [Field; 3] = [
+    field(
+        "cluster",
+        Shape::Label,
+        "What the cluster is called in the mark that every written entry carries; the uid of its namespace kube-system if it is left out. Another name later makes every entry a stranger's.",
+    ),
+    field(
+        "crossNamespaceSources",
+        Shape::SourceRules,
+        "Which namespaces' objects may use the sources of which other namespaces; none, if it is left out.",
+    )
+    .default("[]"),
+    field(
+        "directories",
+        Shape::Directories,
+        "Directories on JASM's own disk that objects may use as their source (kind File): for tests and demos.",
+    )
+    .default("[]"),
+];
+
+/// A rule of who may use sources of other namespaces.
+pub const SOURCE_RULE: [Field; 2] = [
+    field(
+        "namespaces",
+        Shape::Namespaces,
+        "Namespaces of the objects; \"*\" matches any characters of a name.",
+    )
+    .needed(Needed::Always),
+    field(
+        "sources",
+        Shape::Namespaces,
+        "Namespaces of the sources that they may use.",
+    )
+    .needed(Needed::Always),
+];
+
+/// A directory that objects may use as their source.
+pub const DIRECTORY: [Field; 3] = [
+    field("name", Shape::Label, "The name that objects use.").needed(Needed::Always),
+    field("path", Shape::Path, "The directory.").needed(Needed::Always),
+    field(
+        "namespaces",
+        Shape::Namespaces,
+        "Namespaces whose objects may use it; \"*\" matches any characters of a name.",
+    )
+    .needed(Needed::Always),
 ];
 
 /// A store.
-pub const STORE: [Field; 38] = [
+pub const STORE: [Field; 39] = [
     field(
         "name",
         Shape::Name,
@@ -319,6 +386,13 @@ pub const STORE: [Field; 38] = [
     )
     .default("[]"),
     field(
+        "allowWrite",
+        Shape::WriteRules,
+        "Which SecretManagerConfig objects may write what, and as whom. What no rule allows is refused; without a rule nothing is ever written.",
+    )
+    .of(CLOUDS)
+    .default("[]"),
+    field(
         "endpoint",
         Shape::Endpoint,
         "A private endpoint or an emulator instead of the cloud's own: https, or http on this machine (Azure's https only).",
@@ -356,6 +430,28 @@ pub const RULE: [Field; 2] = [
         "paths",
         Shape::Paths,
         "Paths they may read: \"*\" matches within a segment, \"**\" any number of segments, {namespace} the pod's own.",
+    )
+    .needed(Needed::Always),
+];
+
+/// A rule of who may write to a store.
+pub const WRITE_RULE: [Field; 3] = [
+    field(
+        "namespaces",
+        Shape::Namespaces,
+        "Namespaces whose objects may write; \"*\" matches any characters of a name.",
+    )
+    .needed(Needed::Always),
+    field(
+        "paths",
+        Shape::Paths,
+        "Names of entries that they may write: \"*\" matches within a segment, \"**\" any number of segments, {namespace} the object's own.",
+    )
+    .needed(Needed::Always),
+    field(
+        "identities",
+        Shape::Identities,
+        "As whom: a role's ARN, a service account's address, a client id, with \"*\" and {namespace}; \"controller\" is JASM itself.",
     )
     .needed(Needed::Always),
 ];

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::push::push;
 use super::stores::stores;
 use super::{LogFormat, LogLevel, Overrides, Rights, Settings, fields};
 use crate::yaml::{self, Fields, Node, Problem};
@@ -11,7 +12,7 @@ pub(super) const LISTEN: &str = "0.0.0.0:8080";
 /// How long a store may take for one call if nothing else is said.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) const FIELDS: [&str; 7] = fields::names(&fields::CONFIG);
+pub(super) const FIELDS: [&str; 8] = fields::names(&fields::CONFIG);
 
 impl Settings {
     /// Reads the file's text (if there is a file) and lays the overrides over it.
@@ -66,6 +67,10 @@ impl Settings {
                 .map_err(|message| node.problem(format!("storeTimeout {message}")))?,
             (None, None) => STORE_TIMEOUT,
         };
+        let push = match &overrides.push {
+            Some(text) => push(&yaml::parse(text)?)?,
+            None => get("push").map(push).transpose()?.unwrap_or_default(),
+        };
         Ok(Self {
             stores,
             namespaces,
@@ -74,6 +79,7 @@ impl Settings {
             log_format,
             store_timeout,
             rights,
+            push,
         })
     }
 }

@@ -7,7 +7,10 @@ use clap::ValueEnum;
 use jasm_providers::Kind;
 use serde_json::{Map, Value, json};
 
-use super::fields::{CONFIG, Field, KEY_VAULT_ITEM, Needed, RULE, STORE, Shape};
+use super::fields::{
+    CONFIG, DIRECTORY, Field, KEY_VAULT_ITEM, Needed, PUSH, RULE, SOURCE_RULE, STORE, Shape,
+    WRITE_RULE,
+};
 use super::{LogFormat, LogLevel, Rights};
 
 /// The schema.
@@ -25,7 +28,11 @@ pub fn schema() -> Value {
     schema["$defs"] = json!({
         "store": store(),
         "rule": object(&RULE),
+        "writeRule": object(&WRITE_RULE),
         "keyVault": object(&KEY_VAULT_ITEM),
+        "push": object(&PUSH),
+        "sourceRule": object(&SOURCE_RULE),
+        "directory": object(&DIRECTORY),
     });
     schema
 }
@@ -103,6 +110,15 @@ fn shape(shape: Shape) -> Value {
     match shape {
         Shape::Stores => json!({"type": "array", "items": {"$ref": "#/$defs/store"}}),
         Shape::Rules => json!({"type": "array", "items": {"$ref": "#/$defs/rule"}}),
+        Shape::WriteRules => json!({"type": "array", "items": {"$ref": "#/$defs/writeRule"}}),
+        Shape::Identities => json!({"type": "array", "minItems": 1, "items": {
+            "type": "string",
+            "pattern": r"^([^{}\s]|\{namespace\})+$",
+        }}),
+        Shape::Push => json!({"$ref": "#/$defs/push"}),
+        Shape::SourceRules => json!({"type": "array", "items": {"$ref": "#/$defs/sourceRule"}}),
+        Shape::Directories => json!({"type": "array", "items": {"$ref": "#/$defs/directory"}}),
+        Shape::Label => text("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"),
         Shape::Namespaces => {
             json!({"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}})
         }

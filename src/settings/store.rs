@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jasm_providers::{Kind, Scope};
 
 use super::backends::{Azure, Gcp, Vault};
-use crate::policy::{self, Rule};
+use crate::policy::{self, Rule, WriteRule};
 
 /// One store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Store {
     pub configs: bool,
     /// Who may read what.
     pub allow: Vec<Rule>,
+    /// Who may write what, and as whom.
+    pub allow_write: Vec<WriteRule>,
 }
 
 impl Store {

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use jasm_providers::{Kind, Scope};
 
+use super::push::write_rule;
 use super::read::patterns;
 use super::{AwsEndpoint, Backend, Identity, Store, backends, fields};
 use crate::policy::{self, Rule};
 use crate::yaml::{self, Fields, Node, Problem};
 
-pub(super) const STORE_FIELDS: [&str; 38] = fields::names(&fields::STORE);
+pub(super) const STORE_FIELDS: [&str; 39] = fields::names(&fields::STORE);
 pub(super) const RULE_FIELDS: [&str; 2] = fields::names(&fields::RULE);
 /// All of them; no two have one name.
 pub(super) fn stores(node: &Node) -> Result<Vec<Store>, Problem> {
@@ -76,6 +77,14 @@ fn store(node: &Node) -> Result<Store, Problem> {
             .map(rule)
             .collect::<Result<_, _>>()?,
     };
+    let allow_write = match fields.get("allowWrite") {
+        None => Vec::new(),
+        Some(node) => node
+            .list("allowWrite")?
+            .iter()
+            .map(write_rule)
+            .collect::<Result<_, _>>()?,
+    };
     if kind.is_relative()
         && let Some(pattern) = allow
             .iter()
@@ -99,6 +108,7 @@ fn store(node: &Node) -> Result<Store, Problem> {
         },
         configs: fields.flag("configs")?,
         allow,
+        allow_write,
     })
 }
 

@@ -45,9 +45,17 @@ const CLOUDS: &str = "stores:\n\
      \x20  authMount: jwt-eu, role: '{namespace}-{serviceaccount}', audience: vault, tokenFile: /t, caFile: /ca.pem,\n\
      \x20  identity: workload, allow: [{namespaces: ['*'], paths: ['{namespace}/**']}]}\n";
 
+/// A file with every setting of the push half.
+const PUSH: &str = "push:\n  cluster: prod-eu\n  crossNamespaceSources:\n  - {namespaces: [team-*], sources: [flux-system]}\n\
+     \x20 directories:\n  - {name: demo, path: /srv/config, namespaces: [shop]}\n\
+     stores:\n- name: a\n  kind: aws-secretsmanager\n  region: eu-west-1\n  identity: controller\n  allowWrite:\n\
+     \x20 - {namespaces: ['team-*'], paths: ['{namespace}-*', '/{namespace}/**'],\n\
+     \x20    identities: ['arn:aws:iam::123456789012:role/{namespace}', controller]}\n";
+
 /// Files that are understood.
-pub(super) const GOOD: [&str; 7] = [
+pub(super) const GOOD: [&str; 8] = [
     SAMPLE,
+    PUSH,
     EVERY,
     CLOUDS,
     "stores: []",
@@ -95,6 +103,7 @@ fn the_sample_of_the_design_is_understood() {
             &["payments", "team-*"],
             &["/{namespace}/**", "/shared/smtp"],
         )],
+        allow_write: Vec::new(),
     };
     let local = Store {
         name: "local".to_owned(),
@@ -105,6 +114,7 @@ fn the_sample_of_the_design_is_understood() {
         scope: Scope::default(),
         configs: true,
         allow: vec![rule_of(&["*"], &["**"])],
+        allow_write: Vec::new(),
     };
     assert_eq!(
         settings,
@@ -116,8 +126,24 @@ fn the_sample_of_the_design_is_understood() {
             log_format: LogFormat::Json,
             store_timeout: Duration::from_secs(10),
             rights: Rights::Default,
+            push: Push::default(),
         }
     );
+}
+
+#[test]
+fn what_is_said_of_the_push_half_is_read() {
+    let settings = read(PUSH).unwrap();
+    let push = &settings.push;
+    assert_eq!(push.cluster.as_deref(), Some("prod-eu"));
+    assert!(push.lets_use("team-a", "flux-system"));
+    assert!(!push.lets_use("shop", "flux-system") && !push.lets_use("team-a", "argocd"));
+    assert!(push.directory("demo", "shop").is_some());
+    assert!(push.directory("demo", "cart").is_none() && push.directory("x", "shop").is_none());
+    let rules = &settings.stores[0].allow_write;
+    let role = "arn:aws:iam::123456789012:role/team-a";
+    assert!(policy::may_write(rules, "team-a", "team-a-db", role));
+    assert!(!policy::may_write(rules, "team-b", "team-b-db", role));
 }
 
 #[test]
@@ -156,7 +182,39 @@ fn without_a_file_everything_has_a_default() {
 }
 
 /// Files with one bad setting, and what is said of each.
-const BAD_SETTINGS: [(&str, &str); 18] = [
+const BAD_SETTINGS: [(&str, &str); 26] = [
+    (
+        "push: {cluster: Prod}",
+        "line 1: cluster must be up to 63 lower-case letters, digits and \"-\"",
+    ),
+    (
+        "push: {clster: a}",
+        "line 1: unknown field in push: \"clster\"; did you mean \"cluster\"?",
+    ),
+    (
+        "push: {crossNamespaceSources: [{namespaces: [a]}]}",
+        "line 1: a rule of crossNamespaceSources needs the field \"sources\"",
+    ),
+    (
+        "push: {directories: [{name: a, namespaces: [b]}]}",
+        "line 1: a directory needs the field \"path\"",
+    ),
+    (
+        "stores: [{name: a, kind: aws-secretsmanager, region: b, identity: controller, allowWrite: [{namespaces: [a], paths: [b]}]}]",
+        "line 1: a rule of allowWrite needs the field \"identities\"",
+    ),
+    (
+        "stores: [{name: a, kind: aws-secretsmanager, region: b, identity: controller, allowWrite: [{namespaces: [a], paths: [b], identities: ['a b']}]}]",
+        "line 1: \"a b\" is no identity: write a role's ARN, a service account's address, a client id or \"controller\"",
+    ),
+    (
+        "stores: [{name: a, kind: aws-secretsmanager, region: b, identity: controller, allowWrite: [{namespaces: [a], paths: [b], identities: ['{ns}']}]}]",
+        "line 1: \"{ns}\": the only placeholder is {namespace}",
+    ),
+    (
+        "stores: [{name: a, kind: file, root: b, allowWrite: []}]",
+        "line 1: a store of kind file has no \"allowWrite\"; remove it",
+    ),
     ("", "line 1: there is nothing here"),
     ("[]", "line 1: the config must be a mapping, not a list"),
     (
@@ -579,6 +637,7 @@ fn what_a_flag_says_stands_before_the_file() {
         store_timeout: Some(Duration::from_secs(3)),
         rights: Some(Rights::Observe),
         stores: Some("[{name: tmp, kind: file, root: /tmp}]".to_owned()),
+        push: Some("{cluster: other}".to_owned()),
     };
     let settings = Settings::read(Some(&file), &overrides).unwrap();
     assert_eq!(

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use boon::{Compiler, SchemaIndex, Schemas};
 
+use super::super::push::{DIRECTORY_FIELDS, PUSH_FIELDS, SOURCE_RULE_FIELDS, WRITE_RULE_FIELDS};
 use super::super::read::FIELDS;
 use super::super::stores::{RULE_FIELDS, STORE_FIELDS};
 use super::super::tests::{GOOD, bad};
@@ -68,7 +69,12 @@ fn its_fields_are_the_parsers() {
     let parsers = |fields: &[&str]| fields.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(names(&schema), parsers(&FIELDS));
     assert_eq!(names(&schema["$defs"]["store"]), parsers(&STORE_FIELDS));
-    assert_eq!(names(&schema["$defs"]["rule"]), parsers(&RULE_FIELDS));
+    let of = |name: &str| names(&schema["$defs"][name]);
+    assert_eq!(of("rule"), parsers(&RULE_FIELDS));
+    assert_eq!(of("writeRule"), parsers(&WRITE_RULE_FIELDS));
+    assert_eq!(of("push"), parsers(&PUSH_FIELDS));
+    assert_eq!(of("sourceRule"), parsers(&SOURCE_RULE_FIELDS));
+    assert_eq!(of("directory"), parsers(&DIRECTORY_FIELDS));
 }
 
 #[test]
@@ -78,6 +84,10 @@ fn every_field_says_what_it_means() {
         .chain(&STORE)
         .chain(&RULE)
         .chain(&KEY_VAULT_ITEM)
+        .chain(&WRITE_RULE)
+        .chain(&PUSH)
+        .chain(&SOURCE_RULE)
+        .chain(&DIRECTORY)
     {
         assert!(
             field.about.len() > 10 && field.about.ends_with('.'),
