@@ -1,4 +1,7 @@
 //! The push half: configuration from Git to the stores.
 
+pub mod condition;
 pub mod crd;
+pub mod destination;
+pub mod plan;
 pub mod tree;
