@@ -5,3 +5,4 @@ pub mod crd;
 pub mod destination;
 pub mod plan;
 pub mod tree;
+pub mod write;

@@ -1,0 +1,476 @@
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use jasm_providers::VersionToken;
+use jasm_providers::sink::fingerprint::KEY;
+use proptest::prelude::*;
+
+use super::*;
+
+/// One entry of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stored {
+    owner: Option<Owner>,
+    value: String,
+    fingerprint: Option<Fingerprint>,
+    versions: usize,
+    deleted: bool,
+}
+
+/// What a store does that does not do what it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// It does it.
+    None,
+    /// It is away, and did nothing.
+    Away,
+    /// It did it, and the answer was lost.
+    Cut,
+    /// It is asked too much.
+    Throttled,
+    /// The one who asked is killed before it is done.
+    KilledBefore,
+    /// The one who asked is killed after it is done.
+    KilledAfter,
+}
+
+/// A store in memory; faults come in the order of calls.
+#[derive(Debug, Default)]
+struct Store {
+    entries: Mutex<BTreeMap<String, Stored>>,
+    faults: Mutex<Vec<Fault>>,
+    writes: Mutex<usize>,
+    reads: Mutex<usize>,
+    /// Its list brings the values along.
+    lists_values: bool,
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap()
+}
+
+impl Store {
+    async fn write(
+        &self,
+        change: impl FnOnce(&mut BTreeMap<String, Stored>) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        *lock(&self.writes) += 1;
+        let fault = lock(&self.faults).pop().unwrap_or(Fault::None);
+        let away = || Error::new(ErrorKind::Unavailable, "away");
+        match fault {
+            Fault::None => change(&mut lock(&self.entries)),
+            Fault::Away => Err(away().into()),
+            Fault::Cut => {
+                change(&mut lock(&self.entries))?;
+                Err(away().into())
+            }
+            Fault::Throttled => {
+                Err(Error::new(ErrorKind::Throttled { after: None }, "slowly").into())
+            }
+            Fault::KilledBefore => std::future::pending().await,
+            Fault::KilledAfter => {
+                change(&mut lock(&self.entries))?;
+                std::future::pending().await
+            }
+        }
+    }
+
+    fn held(&self, name: &str, stored: &Stored) -> Held {
+        Held {
+            name: name.to_owned(),
+            fingerprint: stored.fingerprint.clone(),
+            value: self
+                .lists_values
+                .then(|| SecretBytes::from(stored.value.clone())),
+            version: Some(VersionToken(stored.versions.to_string())),
+        }
+    }
+}
+
+fn text(value: &SecretBytes) -> String {
+    String::from_utf8(value.expose().to_vec()).unwrap()
+}
+
+#[async_trait]
+impl Sink for Store {
+    async fn held(&self, owner: &Owner, _: Instant) -> Result<Vec<Held>, Error> {
+        let entries = lock(&self.entries);
+        let ours = entries
+            .iter()
+            .filter(|(_, stored)| stored.owner.as_ref() == Some(owner) && !stored.deleted);
+        Ok(ours.map(|(name, stored)| self.held(name, stored)).collect())
+    }
+
+    async fn holder(&self, name: &str, owner: &Owner, _: Instant) -> Result<Holder, Error> {
+        Ok(match lock(&self.entries).get(name) {
+            None => Holder::Nobody,
+            Some(stored) => match (stored.owner.as_ref() == Some(owner), stored.deleted) {
+                (true, false) => Holder::Owner(self.held(name, stored)),
+                (true, true) => Holder::Deleted,
+                (false, false) => Holder::Other(stored.owner.clone()),
+                (false, true) => Holder::DeletedOther,
+            },
+        })
+    }
+
+    async fn read(&self, names: &[&str], _: Instant) -> Vec<Result<SecretBytes, Error>> {
+        *lock(&self.reads) += names.len();
+        let entries = lock(&self.entries);
+        names
+            .iter()
+            .map(|name| Ok(SecretBytes::from(entries[*name].value.clone())))
+            .collect()
+    }
+
+    async fn create(&self, put: &Put, owner: &Owner, _: Instant) -> Result<(), WriteError> {
+        self.write(|entries| {
+            if entries.contains_key(&put.name) {
+                return Err(WriteError::Exists);
+            }
+            let stored = Stored {
+                owner: Some(owner.clone()),
+                value: text(&put.value),
+                fingerprint: Some(put.fingerprint.clone()),
+                versions: 1,
+                deleted: false,
+            };
+            entries.insert(put.name.clone(), stored);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn update(
+        &self,
+        held: &Held,
+        put: &Put,
+        owner: &Owner,
+        _: Instant,
+    ) -> Result<(), WriteError> {
+        self.write(|entries| {
+            let stored = entries.get_mut(&held.name).unwrap();
+            let version = VersionToken(stored.versions.to_string());
+            if stored.owner.as_ref() != Some(owner) || held.version != Some(version) {
+                return Err(WriteError::Changed);
+            }
+            stored.value = text(&put.value);
+            stored.fingerprint = Some(put.fingerprint.clone());
+            stored.versions += 1;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn remark(
+        &self,
+        held: &Held,
+        put: &Put,
+        _: &Owner,
+        _: Instant,
+    ) -> Result<(), WriteError> {
+        self.write(|entries| {
+            entries.get_mut(&held.name).unwrap().fingerprint = Some(put.fingerprint.clone());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn restore(&self, name: &str, _: Instant) -> Result<(), WriteError> {
+        self.write(|entries| {
+            entries.get_mut(name).unwrap().deleted = false;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete(&self, held: &Held, owner: &Owner, _: Instant) -> Result<(), WriteError> {
+        self.write(|entries| {
+            let stored = entries.get_mut(&held.name).unwrap();
+            assert_eq!(
+                stored.owner.as_ref(),
+                Some(owner),
+                "a stranger's is deleted"
+            );
+            stored.deleted = true;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn owner(name: &str) -> Owner {
+    Owner {
+        cluster: "c".into(),
+        namespace: "shop".into(),
+        name: name.into(),
+    }
+}
+
+fn key(byte: u8) -> Fingerprints {
+    Fingerprints::new(&SecretBytes::new(vec![byte; KEY])).unwrap()
+}
+
+fn wanted(entries: &BTreeMap<String, String>) -> Vec<Wanted> {
+    entries
+        .iter()
+        .map(|(name, value)| Wanted {
+            name: name.clone(),
+            value: SecretBytes::from(value.clone()),
+            file: "f".into(),
+        })
+        .collect()
+}
+
+struct Setting {
+    owner: Owner,
+    key: Fingerprints,
+    deletion: DeletionPolicy,
+    dry: bool,
+}
+
+impl Setting {
+    fn new() -> Self {
+        Self {
+            owner: owner("config"),
+            key: key(1),
+            deletion: DeletionPolicy::Delete,
+            dry: false,
+        }
+    }
+
+    async fn run(&self, store: &Arc<Store>, source: &BTreeMap<String, String>) -> Report {
+        let job = Job {
+            sink: store.clone(),
+            store: "s",
+            owner: &self.owner,
+            fingerprints: &self.key,
+            revision: "main@sha1:1",
+            wanted: wanted(source),
+            deletion: self.deletion,
+            allowed: &|name| !name.starts_with("forbidden"),
+            timeout: Duration::from_secs(10),
+            dry: self.dry,
+        };
+        run(job).await.unwrap()
+    }
+}
+
+fn source(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    pairs.iter().map(owned).collect()
+}
+
+fn fates(report: &Report) -> Vec<(&str, &'static str)> {
+    let word = |fate: &Fate| match fate {
+        Fate::Created => "created",
+        Fate::Updated => "updated",
+        Fate::Unchanged => "unchanged",
+        Fate::Deleted => "deleted",
+        Fate::Retained => "retained",
+        Fate::Failed(failed) => failed.reason,
+    };
+    let entries = report.entries.iter();
+    entries
+        .map(|(name, fate)| (name.as_str(), word(fate)))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_did_not_change_costs_one_list_and_nothing_else() {
+    let (store, setting) = (Arc::new(Store::default()), Setting::new());
+    let one = source(&[("a", "1"), ("b", "2"), ("c", "3")]);
+    let first = setting.run(&store, &one).await;
+    assert_eq!(
+        fates(&first),
+        [("a", "created"), ("b", "created"), ("c", "created")]
+    );
+    *lock(&store.writes) = 0;
+    let again = setting.run(&store, &one).await;
+    assert_eq!(
+        fates(&again),
+        [("a", "unchanged"), ("b", "unchanged"), ("c", "unchanged")]
+    );
+    let two = source(&[("a", "1"), ("b", "changed"), ("d", "4")]);
+    assert_eq!((*lock(&store.writes), *lock(&store.reads)), (0, 0));
+    // What would be, and then what is.
+    let dry = Setting {
+        dry: true,
+        ..Setting::new()
+    };
+    let expected = [
+        ("a", "unchanged"),
+        ("b", "updated"),
+        ("c", "deleted"),
+        ("d", "created"),
+    ];
+    assert_eq!(fates(&dry.run(&store, &two).await), expected);
+    assert_eq!(*lock(&store.writes), 0);
+    assert_eq!(fates(&setting.run(&store, &two).await), expected);
+    // A key that comes back is brought back.
+    assert_eq!(
+        fates(&setting.run(&store, &one).await)[2],
+        ("c", "unchanged")
+    );
+    assert_eq!(lock(&store.entries)["c"].versions, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_ours_is_left_alone_and_the_others_are_written() {
+    let (store, setting) = (Arc::new(Store::default()), Setting::new());
+    let foreign = |owner: Option<Owner>, deleted| Stored {
+        owner,
+        value: "theirs".into(),
+        fingerprint: None,
+        versions: 1,
+        deleted,
+    };
+    let strangers = [
+        ("hand", foreign(None, false)),
+        ("other", foreign(Some(owner("other")), false)),
+        ("ending", foreign(None, true)),
+    ];
+    for (name, stored) in &strangers {
+        lock(&store.entries).insert((*name).to_owned(), stored.clone());
+    }
+    let all = source(&[
+        ("a", "1"),
+        ("ending", "x"),
+        ("forbidden", "x"),
+        ("hand", "x"),
+        ("other", "x"),
+    ]);
+    let report = setting.run(&store, &all).await;
+    let expected = [
+        ("a", "created"),
+        ("ending", "NotOwned"),
+        ("forbidden", "AccessDenied"),
+        ("hand", "NotOwned"),
+        ("other", "NotOwned"),
+    ];
+    assert_eq!(fates(&report), expected);
+    let Fate::Failed(failed) = &report.entries[4].1 else {
+        panic!("{report:?}");
+    };
+    assert!(
+        failed.message.contains("belongs to c/shop/other"),
+        "{failed:?}"
+    );
+    for (name, stored) in strangers {
+        assert_eq!(lock(&store.entries)[name], stored);
+    }
+    // With a failure nothing is deleted.
+    let fewer = source(&[("hand", "x")]);
+    let report = setting.run(&store, &fewer).await;
+    assert_eq!(fates(&report), [("a", "retained"), ("hand", "NotOwned")]);
+    // Nothing but what may not be written is left: that is no empty source, and nothing to delete either.
+    let report = setting.run(&store, &source(&[("forbidden", "x")])).await;
+    assert_eq!(
+        fates(&report),
+        [("a", "retained"), ("forbidden", "AccessDenied")]
+    );
+    // Nothing at all is left.
+    let report = setting.run(&store, &BTreeMap::new()).await;
+    assert!(report.guarded && !lock(&store.entries)["a"].deleted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_key_costs_one_read_of_each_and_no_version() {
+    let store = Arc::new(Store::default());
+    let all = source(&[("a", "1"), ("b", "2")]);
+    Setting::new().run(&store, &all).await;
+    let other = Setting {
+        key: key(2),
+        ..Setting::new()
+    };
+    let report = other.run(&store, &all).await;
+    assert_eq!(fates(&report), [("a", "unchanged"), ("b", "unchanged")]);
+    assert_eq!(*lock(&store.reads), 2);
+    other.run(&store, &all).await;
+    assert_eq!(*lock(&store.reads), 2);
+    assert!(
+        lock(&store.entries)
+            .values()
+            .all(|stored| stored.versions == 1)
+    );
+    // Somebody writes by hand: what the source says comes back by one version.
+    lock(&store.entries).get_mut("a").unwrap().value = "by hand".into();
+    lock(&store.entries).get_mut("a").unwrap().fingerprint = None;
+    assert_eq!(fates(&other.run(&store, &all).await)[0], ("a", "updated"));
+    assert_eq!(lock(&store.entries)["a"].versions, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_throttles_is_waited_for() {
+    let (store, setting) = (Arc::new(Store::default()), Setting::new());
+    *lock(&store.faults) = vec![Fault::Throttled; 4];
+    let all = source(&[("a", "1"), ("b", "2")]);
+    let before = Instant::now();
+    let report = setting.run(&store, &all).await;
+    assert_eq!(fates(&report), [("a", "created"), ("b", "created")]);
+    assert!(before.elapsed() >= Duration::from_millis(500));
+    *lock(&store.faults) = vec![Fault::Throttled; 12];
+    let report = setting
+        .run(&store, &source(&[("a", "2"), ("b", "3")]))
+        .await;
+    assert_eq!(
+        fates(&report),
+        [("a", "StoreUnavailable"), ("b", "StoreUnavailable")]
+    );
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        4 => Just(Fault::None),
+        1 => Just(Fault::Away),
+        1 => Just(Fault::Cut),
+        1 => Just(Fault::Throttled),
+        1 => Just(Fault::KilledBefore),
+        1 => Just(Fault::KilledAfter),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn however_it_is_broken_off_the_next_run_completes_it_and_nothing_is_written_twice(
+        before in proptest::collection::btree_map("[a-h]", "[xy]", 0..8),
+        after in proptest::collection::btree_map("[a-h]", "[xyz]", 1..8),
+        faults in proptest::collection::vec(fault(), 0..40),
+        lists_values in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let store = Arc::new(Store { lists_values, ..Store::default() });
+            let setting = Setting::new();
+            let stranger = Stored { owner: None, value: "theirs".into(), fingerprint: None, versions: 1, deleted: false };
+            lock(&store.entries).insert("h".into(), stranger.clone());
+            let mut before = before;
+            before.remove("h");
+            setting.run(&store, &before).await;
+            *lock(&store.faults) = faults;
+            // Each run ends by itself or is killed; time passes only where nothing else is to be done.
+            loop {
+                let run = tokio::time::timeout(Duration::from_secs(3600), setting.run(&store, &after)).await;
+                let settled = |(name, fate): &(String, Fate)| name == "h" || !matches!(fate, Fate::Failed(_));
+                if run.is_ok_and(|report| report.entries.iter().all(settled)) { break; }
+            }
+            let entries = lock(&store.entries).clone();
+            assert_eq!(entries["h"], stranger);
+            let failed = after.contains_key("h");
+            for (name, value) in &after {
+                if name == "h" { continue; }
+                let stored = &entries[name];
+                assert_eq!((&stored.value, stored.deleted), (value, false));
+                let expected = match before.get(name) {
+                    Some(old) if old != value => 2,
+                    _ => 1,
+                };
+                assert_eq!(stored.versions, expected, "{name}");
+            }
+            for name in before.keys().filter(|name| !after.contains_key(*name)) {
+                assert_eq!(entries[name].deleted, !failed, "{name}");
+            }
+        });
+    }
+}
