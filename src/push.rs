@@ -3,6 +3,8 @@
 pub mod condition;
 pub mod crd;
 pub mod destination;
+pub mod keyring;
+pub mod outcome;
 pub mod plan;
 pub mod tree;
 pub mod write;

@@ -25,6 +25,7 @@ pub use status::Status;
     shortname = "smc",
     namespaced,
     status = "Status",
+    doc = "Carries the configuration of one environment from a Git source to the stores of one cloud.",
     derive = "PartialEq",
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
@@ -179,7 +180,7 @@ pub struct Aws {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AwsAuth {
-    /// How: `Irsa`.
+    /// How: `Irsa`, also written `irsa`.
     pub auth_type: AwsAuthType,
     /// The role that JASM takes on.
     #[schemars(
@@ -191,12 +192,11 @@ pub struct AwsAuth {
 
 /// How the identity of AWS is taken on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("enum" = ["Irsa", "irsa"]))]
 pub enum AwsAuthType {
     /// By a role.
+    #[serde(alias = "irsa")]
     Irsa,
-    /// The same in camelCase.
-    #[serde(rename = "irsa")]
-    CamelCase,
 }
 
 /// One project of Google Cloud.
@@ -219,7 +219,7 @@ pub struct Gcp {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GcpAuth {
-    /// How: `WorkloadIdentity`.
+    /// How: `WorkloadIdentity`, also written `workloadIdentity`.
     pub auth_type: WorkloadIdentity,
     /// The service account that JASM impersonates.
     #[schemars(length(max = 254), regex(pattern = r"^[^@\s/]+@[^@\s/]+$"))]
@@ -228,12 +228,11 @@ pub struct GcpAuth {
 
 /// How an identity of Google Cloud or Azure is taken on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("enum" = ["WorkloadIdentity", "workloadIdentity"]))]
 pub enum WorkloadIdentity {
     /// By federation.
+    #[serde(alias = "workloadIdentity")]
     WorkloadIdentity,
-    /// The same in camelCase.
-    #[serde(rename = "workloadIdentity")]
-    CamelCase,
 }
 
 /// One key vault of Azure.
@@ -259,7 +258,7 @@ pub struct Azure {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AzureAuth {
-    /// How: `WorkloadIdentity`.
+    /// How: `WorkloadIdentity`, also written `workloadIdentity`.
     pub auth_type: WorkloadIdentity,
     /// The client id of the identity, which must trust JASM's ServiceAccount.
     #[schemars(length(max = 36), regex(pattern = r"^[0-9A-Fa-f-]{36}$"))]
@@ -331,6 +330,7 @@ pub struct Configs {
 
 /// Which of Google Cloud's stores holds configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("enum" = ["SecretManager", "secretManager", "ParameterManager", "parameterManager"]))]
 pub enum GcpConfigStore {
     /// Secret Manager.
     #[serde(alias = "secretManager")]

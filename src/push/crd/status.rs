@@ -20,6 +20,9 @@ pub struct Status {
     /// The source's revision that was tried last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_attempted_revision: Option<String>,
+    /// The value of the annotation `jasm.codnod.io/reconcile` that was obeyed last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
     /// How many entries there are and what became of them in the last run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Option<Entries>,
