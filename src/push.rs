@@ -6,5 +6,6 @@ pub mod destination;
 pub mod keyring;
 pub mod outcome;
 pub mod plan;
+pub mod kustomize;
 pub mod tree;
 pub mod write;

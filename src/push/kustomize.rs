@@ -1,0 +1,115 @@
+//! The Secrets and ConfigMaps that `kustomize build` would give, for what most kustomizations use. Pure.
+//!
+//! Resources, bases, components, generators, patches, prefixes, namespaces and labels are built as
+//! kustomize v5.8 builds them; resources of other kinds are read over. What is not built here is
+//! refused by name, so that a result is the whole result: docs/push-kustomize.md has the list.
+//!
+//! The files have to be decrypted before.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+
+use jasm_providers::SecretBytes;
+
+use super::tree::Tree;
+use crate::yaml::clip;
+
+mod budget;
+mod build;
+mod fields;
+mod file;
+mod folder;
+mod generator;
+mod json_patch;
+mod labels;
+mod patches;
+mod problem;
+mod resolve;
+mod resource;
+mod resources;
+mod selector;
+mod settle;
+mod strategic;
+mod value;
+mod yaml;
+
+pub use problem::{Error, Reason};
+
+/// All values of a build together, in bytes.
+const MAX_OUTPUT: usize = 32 << 20;
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A Secret.
+    Secret,
+    /// A ConfigMap.
+    ConfigMap,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Secret => "Secret",
+            Self::ConfigMap => "ConfigMap",
+        })
+    }
+}
+
+/// A Secret or ConfigMap that a kustomization gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Which of the two.
+    pub kind: Kind,
+    /// The namespace, if one is said.
+    pub namespace: Option<String>,
+    /// The name without the hash of its data, which would tell about values in a message.
+    pub name: String,
+    /// Whether kustomize adds such a hash.
+    pub hashed: bool,
+    /// The file that it comes from: a resource's, or the kustomization whose generator made it.
+    pub file: String,
+    /// The values by their keys, as a pod would get them.
+    pub data: BTreeMap<String, SecretBytes>,
+}
+
+/// Builds the kustomization in a folder (`""` or `.` is the root) of a tree.
+///
+/// The objects are sorted by kind, namespace and name.
+///
+/// # Errors
+/// What kustomize refuses, what is not supported here, what no API server would take, and what is too
+/// large; with the file, never with a value.
+pub fn build(tree: &Tree, folder: &str) -> Result<Vec<Object>, Error> {
+    let budget = budget::Budget::new();
+    let first =
+        folder::Folder::first(tree, &budget, folder).map_err(|problem| problem.at(folder))?;
+    let resources = build::Build::new(&budget).run(first)?;
+    let mut objects = Vec::new();
+    let mut size = 0;
+    let mut seen = HashSet::new();
+    for resource in resources.0.iter().filter(|resource| !resource.is_local()) {
+        let object = settle::settle(resource).map_err(|problem| problem.at(&resource.file))?;
+        let Some(object) = object else { continue };
+        size += object.data.values().map(SecretBytes::len).sum::<usize>();
+        if size > MAX_OUTPUT {
+            return Err(problem::Problem::too_large(format!(
+                "the values of the kustomization are more than {} MiB",
+                MAX_OUTPUT >> 20
+            ))
+            .at(folder));
+        }
+        let namespace = object.namespace.clone().unwrap_or_default();
+        if !seen.insert((object.kind, namespace, object.name.clone())) {
+            return Err(problem::Problem::invalid(format!(
+                "there are two {}s {}",
+                object.kind,
+                clip(&object.name)
+            ))
+            .at(&object.file));
+        }
+        objects.push(object);
+    }
+    objects.sort_by(|a, b| (a.kind, &a.namespace, &a.name).cmp(&(b.kind, &b.namespace, &b.name)));
+    Ok(objects)
+}
