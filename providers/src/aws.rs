@@ -10,6 +10,8 @@ mod check;
 mod classify;
 mod connection;
 mod fallback;
+mod marks;
+mod pages;
 mod parameter_store;
 pub mod rights;
 mod secrets_manager;

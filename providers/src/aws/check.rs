@@ -50,6 +50,7 @@ impl Connection {
         let client = self.sts();
         let about = About {
             action: WHO,
+            writes: false,
             subject: None,
         };
         let answer = call(caller, about, deadline, || {
@@ -72,6 +73,7 @@ impl Check for SecretsManager {
     async fn probe(&self, deadline: Instant) -> Result<(), Error> {
         let about = About {
             action: LIST,
+            writes: false,
             subject: Some("the store"),
         };
         let request = self.client.list_secrets().max_results(1);
@@ -90,6 +92,7 @@ impl Check for ParameterStore {
     async fn probe(&self, deadline: Instant) -> Result<(), Error> {
         let about = About {
             action: DESCRIBE,
+            writes: false,
             subject: Some("the store"),
         };
         let request = self.client.describe_parameters().max_results(1);

@@ -27,6 +27,8 @@ const KEY: [&str; 2] = ["kms", "ciphertext refers to"];
 pub(super) struct About<'a> {
     /// The IAM action, which is also what grants it (`secretsmanager:GetSecretValue`).
     pub(super) action: &'static str,
+    /// Whether it is asked for in order to write.
+    pub(super) writes: bool,
     /// The entry or the prefix; none for a batch.
     pub(super) subject: Option<&'a str>,
 }
@@ -35,6 +37,20 @@ impl About<'_> {
     fn what(&self) -> String {
         self.subject
             .map_or_else(|| "several entries".to_owned(), str::to_owned)
+    }
+
+    /// What is to be granted: tags that come with a new entry are a right of their own.
+    fn rights(&self) -> &'static str {
+        match self.action {
+            "secretsmanager:CreateSecret" => "it and secretsmanager:TagResource",
+            "ssm:PutParameter" => "it and ssm:AddTagsToResource",
+            _ => "it",
+        }
+    }
+
+    /// What its identity is for.
+    fn purpose(&self) -> &'static str {
+        if self.writes { "writes" } else { "reads" }
     }
 }
 
@@ -52,6 +68,8 @@ enum Class {
     Throttled,
     Failing,
     Unsupported,
+    Exists,
+    Quota,
 }
 
 /// Every code that is known. Which service sends which does not matter: none means two things.
@@ -67,6 +85,7 @@ const CODES: &[(&str, Class)] = &[
     ("OptInRequired", Class::Denied),
     ("SubscriptionRequiredException", Class::Denied),
     ("DecryptionFailure", Class::DeniedKey),
+    ("EncryptionFailure", Class::DeniedKey),
     ("InvalidKeyId", Class::DeniedKey),
     ("KMSAccessDeniedException", Class::DeniedKey),
     ("KMSDisabledException", Class::DeniedKey),
@@ -101,6 +120,17 @@ const CODES: &[(&str, Class)] = &[
     ("ValidationException", Class::Invalid),
     ("ValidationError", Class::Invalid),
     ("SerializationException", Class::Invalid),
+    ("HierarchyLevelLimitExceededException", Class::Invalid),
+    ("HierarchyTypeMismatchException", Class::Invalid),
+    ("ParameterPatternMismatchException", Class::Invalid),
+    ("InvalidResourceId", Class::Invalid),
+    ("InvalidResourceType", Class::Invalid),
+    ("ResourceExistsException", Class::Exists),
+    ("ParameterAlreadyExists", Class::Exists),
+    ("ParameterLimitExceeded", Class::Quota),
+    ("ParameterMaxVersionLimitExceeded", Class::Quota),
+    ("TooManyTagsError", Class::Quota),
+    ("TooManyUpdates", Class::Throttled),
     ("RequestEntityTooLarge", Class::TooLarge),
     ("EntityTooLarge", Class::TooLarge),
     ("Throttling", Class::Throttled),
@@ -231,6 +261,8 @@ fn by_code(
         Some(Class::Invalid) if code == "InvalidRequestException" && says(&DELETED) => Class::Gone,
         // The right to the entry is there, the one to its key is not.
         Some(Class::Denied) if says(&KEY) => Class::DeniedKey,
+        // Of a write it is a quota of the account, which waiting does not raise.
+        Some(Class::Throttled) if about.writes && code == "LimitExceededException" => Class::Quota,
         Some(class) => class,
         None => return by_status(status.unwrap_or(500), after, about).with_code(code),
     };
@@ -284,7 +316,15 @@ fn sentence(class: Class, after: Option<Duration>, about: About<'_>) -> Error {
         Class::Denied => error(
             ErrorKind::Denied,
             format!(
-                "{action} is not allowed for {what}: grant it to the identity that reads this store"
+                "{action} is not allowed for {what}: grant {} to the identity that {} this store",
+                about.rights(),
+                about.purpose()
+            ),
+        ),
+        Class::DeniedKey if about.writes => error(
+            ErrorKind::Denied,
+            format!(
+                "{what} cannot be encrypted: grant kms:GenerateDataKey and kms:Decrypt on its key, and see that the key is enabled"
             ),
         ),
         Class::DeniedKey => error(
@@ -320,6 +360,16 @@ fn sentence(class: Class, after: Option<Duration>, about: About<'_>) -> Error {
         Class::Unsupported => error(
             ErrorKind::Unsupported,
             format!("{action} is not known at this endpoint"),
+        ),
+        Class::Exists => error(
+            ErrorKind::Invalid,
+            format!("{action} finds {what} there already"),
+        ),
+        Class::Quota => error(
+            ErrorKind::TooLarge,
+            format!(
+                "{action} would exceed a quota of the account with {what}: raise the quota, or delete entries, versions or labels that nobody needs"
+            ),
         ),
     }
 }
@@ -378,6 +428,7 @@ mod tests {
 
     const ABOUT: About<'_> = About {
         action: "secretsmanager:GetSecretValue",
+        writes: false,
         subject: Some("team/db"),
     };
 

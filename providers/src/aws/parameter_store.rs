@@ -1,5 +1,7 @@
 //! AWS Systems Manager Parameter Store: by name in tens, by path with the values on the pages.
 
+mod sink;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -61,6 +63,7 @@ impl ParameterStore {
             .map(ToString::to_string);
         let about = About {
             action: GET_MANY,
+            writes: false,
             subject: subject.as_deref(),
         };
         let request = self
@@ -88,6 +91,7 @@ impl ParameterStore {
                     want,
                     Err(classify::missing(About {
                         action: GET_MANY,
+                        writes: false,
                         subject: Some(&subject),
                     })),
                 );
@@ -100,6 +104,7 @@ impl ParameterStore {
         let subject = want.to_string();
         let about = About {
             action: GET,
+            writes: false,
             subject: Some(&subject),
         };
         let request = self
@@ -233,6 +238,7 @@ impl Source for ParameterStore {
         let subject = prefix.to_string();
         let about = About {
             action: GET_BY_PATH,
+            writes: false,
             subject: Some(&subject),
         };
         let path = if prefix.base.is_empty() {

@@ -1,5 +1,8 @@
 //! AWS Secrets Manager: current values in batches of twenty, a named version by itself.
 
+mod sink;
+mod state;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -64,6 +67,7 @@ impl SecretsManager {
         let subject = want.to_string();
         let about = About {
             action: GET,
+            writes: false,
             subject: Some(&subject),
         };
         let (id, stage) = match want.version.as_deref() {
@@ -97,6 +101,7 @@ impl SecretsManager {
         let subject = known.want.to_string();
         let about = About {
             action: DESCRIBE,
+            writes: false,
             subject: Some(&subject),
         };
         let request = self.client.describe_secret().secret_id(&known.want.path);
@@ -120,6 +125,7 @@ impl SecretsManager {
     async fn batch(&self, wants: &[EntryRef], deadline: Instant) -> Result<Answers, Error> {
         let about = About {
             action: BATCH_GET,
+            writes: false,
             subject: None,
         };
         let ids: Vec<String> = wants.iter().map(|want| want.path.clone()).collect();
@@ -161,6 +167,7 @@ impl SecretsManager {
                 {
                     let about = About {
                         action: GET,
+                        writes: false,
                         subject: Some(&want.path),
                     };
                     let error = classify::item(
@@ -259,6 +266,7 @@ impl Source for SecretsManager {
         let subject = prefix.to_string();
         let about = About {
             action: LIST,
+            writes: false,
             subject: Some(&subject),
         };
         // What the filter finds is checked again: it is documented as a prefix match, not as this one.

@@ -28,6 +28,7 @@ mod openbao;
 mod parameter_store;
 mod pinned;
 mod secrets_manager;
+mod sinks;
 mod support;
 mod tls;
 mod vault;
