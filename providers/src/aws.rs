@@ -5,6 +5,7 @@
 //! dropped there.
 
 mod answers;
+mod assume_role;
 mod call;
 mod check;
 mod classify;
@@ -14,6 +15,7 @@ mod marks;
 mod pages;
 mod parameter_store;
 pub mod rights;
+mod role;
 mod secrets_manager;
 mod web_identity;
 

@@ -69,6 +69,7 @@ impl Cloud for Aws {
     async fn answer(&self, ask: &Ask) -> Answer {
         match ask.field("Action").as_deref() {
             Some("AssumeRoleWithWebIdentity") => sts::assume(self, ask),
+            Some("AssumeRole") => sts::assume_signed(self, ask),
             Some("GetCallerIdentity") => sts::identity(self, ask),
             _ => gate::pass(self, ask).await,
         }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Connection;
 use super::answers::Answers;
 use super::classify::{self, About};
-use super::web_identity::Role;
+use super::role::Role;
 use crate::source::{Call, Observer, outcome};
 use crate::{Entry, EntryRef, Error, ErrorKind};
 

@@ -15,9 +15,11 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
-use super::web_identity::{Assumed, Role};
+use super::assume_role::AssumeRole;
+use super::role::{Assumed, Role};
+use super::web_identity::WebIdentity;
 use crate::proxy::Proxies;
-use crate::{Error, ErrorKind, Identity, SecretBytes, roots};
+use crate::{Error, ErrorKind, Identity, Principal, SecretBytes, Workload, roots};
 
 /// Makes the SDK print answers with their values.
 const PRINTS_VALUES: &str = "LOG_SENSITIVE_BODIES";
@@ -87,7 +89,7 @@ impl fmt::Debug for Options {
 #[derive(Clone)]
 pub struct Connection {
     pub(super) config: SdkConfig,
-    /// The role of the workload that it is read as.
+    /// The role that it is read or written as.
     pub(super) role: Option<Arc<Role>>,
     region: String,
     account: Option<String>,
@@ -146,29 +148,22 @@ impl Connection {
         })
     }
 
-    /// The same region as another identity; the HTTP client is shared, credentials are not.
+    /// The same region as another identity; the HTTP client is shared, credentials are not: not even by two
+    /// connections as the same one.
     ///
     /// # Errors
-    /// The workload's ServiceAccount names no role, or none that AWS can have.
+    /// The workload's ServiceAccount names no role, or none that AWS can have; the role that is named is none
+    /// of the store's part of AWS or of its account; the identity is of another cloud.
     pub fn of(&self, identity: Identity) -> Result<Self, Error> {
-        let workload = match identity {
+        let role = match identity {
             Identity::Controller => return Ok(self.clone()),
+            Identity::Assumed(Principal::AwsRole { arn, session }) => {
+                Role::new(self.assumed((arn, session))?, self.timeout)
+            }
             Identity::Assumed(principal) => return Err(principal.foreign()),
-            Identity::Workload(workload) => workload,
+            Identity::Workload(workload) => Role::new(self.web_identity(workload)?, self.timeout),
         };
-        // The call is not signed: whatever credentials the controller has stay out of it.
-        let mut unsigned = self.config.clone().into_builder();
-        unsigned.set_credentials_provider(None);
-        let mut sts = aws_sdk_sts::config::Builder::from(&unsigned.build());
-        // A store's private endpoint is not one of this service.
-        sts.set_endpoint_url(self.sts_endpoint.clone());
-        let client = aws_sdk_sts::Client::from_conf(sts.build());
-        let role = Arc::new(Role::new(
-            client,
-            workload,
-            (&self.region, self.account.as_deref()),
-            self.timeout,
-        )?);
+        let role = Arc::new(role);
         let config = self
             .config
             .clone()
@@ -182,6 +177,26 @@ impl Connection {
             role: Some(role),
             ..self.clone()
         })
+    }
+
+    fn web_identity(&self, workload: Arc<dyn Workload>) -> Result<WebIdentity, Error> {
+        // The call is not signed: whatever credentials the controller has stay out of it.
+        let mut unsigned = self.config.clone().into_builder();
+        unsigned.set_credentials_provider(None);
+        let mut sts = aws_sdk_sts::config::Builder::from(&unsigned.build());
+        // A store's private endpoint is not one of this service.
+        sts.set_endpoint_url(self.sts_endpoint.clone());
+        let client = aws_sdk_sts::Client::from_conf(sts.build());
+        WebIdentity::new(client, workload, self.place())
+    }
+
+    fn assumed(&self, named: (String, String)) -> Result<AssumeRole, Error> {
+        AssumeRole::new(self.sts(), named, self.place())
+    }
+
+    /// Region and account, as a role has to fit them.
+    fn place(&self) -> (&str, Option<&str>) {
+        (&self.region, self.account.as_deref())
     }
 
     /// The service that knows whose credentials these are.

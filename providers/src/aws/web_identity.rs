@@ -2,19 +2,16 @@
 //! that it names. <https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts.html>
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, future};
+use async_trait::async_trait;
 use aws_sdk_sts::Client;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::types::Credentials;
 use tokio::time::{Instant, timeout_at};
 
+use super::role::{self, Issuer, LIFE};
 use crate::reference::partition_of;
-use crate::session::{Issued, Session};
-use crate::source::{Call, Observer, outcome};
 use crate::{Error, ErrorKind, Workload};
 
 /// The annotation that names the role.
@@ -24,28 +21,22 @@ const AUDIENCE_ANNOTATION: &str = "eks.amazonaws.com/audience";
 /// What a ServiceAccount's token has to be for, if it does not say.
 const AUDIENCE: &str = "sts.amazonaws.com";
 const OPERATION: &str = "AssumeRoleWithWebIdentity";
-/// How long the credentials live, in seconds: what every role allows.
-const LIFE: i32 = 3600;
 /// Longest name of a session.
 const NAME: usize = 64;
 
-/// The role of a workload, and the credentials that are there.
-pub(super) struct Role {
+/// The role of a workload.
+pub(super) struct WebIdentity {
     client: Client,
     workload: Arc<dyn Workload>,
     arn: String,
     audience: String,
-    timeout: Duration,
-    observer: OnceLock<Observer>,
-    session: Session<Credentials>,
 }
 
-impl Role {
+impl WebIdentity {
     pub(super) fn new(
         client: Client,
         workload: Arc<dyn Workload>,
         place: (&str, Option<&str>),
-        timeout: Duration,
     ) -> Result<Self, Error> {
         let arn = arn(workload.as_ref(), place)?;
         let audience = audience(workload.as_ref()).to_owned();
@@ -54,74 +45,7 @@ impl Role {
             workload,
             arn,
             audience,
-            timeout,
-            observer: OnceLock::new(),
-            session: Session::default(),
         })
-    }
-
-    /// Who is told of the calls; the first one of several sources that share the role.
-    pub(super) fn observed_by(&self, observer: &Observer) {
-        let _ = self.observer.set(Arc::clone(observer));
-    }
-
-    /// The store did not accept credentials that were there when a call began. False if there is no
-    /// use in others.
-    pub(super) fn refuse_older(&self, began: Instant) -> bool {
-        self.session.refuse_older(began)
-    }
-
-    async fn credentials(self: &Arc<Self>) -> Result<Credentials, Error> {
-        let deadline = Instant::now() + self.timeout;
-        let exchange = |_| Arc::clone(self).exchange();
-        let held = self.session.get(deadline, exchange).await?;
-        Ok(held.value().clone())
-    }
-
-    /// New ones, by a deadline of their own: they are for whoever asks.
-    async fn exchange(self: Arc<Self>) -> Result<Issued<Credentials>, Error> {
-        let deadline = Instant::now() + self.timeout;
-        let token = self.workload.token(&self.audience, deadline).await?;
-        let text = std::str::from_utf8(token.expose()).map_err(|_| {
-            Error::new(
-                ErrorKind::Integrity,
-                "the ServiceAccount's token is not text",
-            )
-        })?;
-        let since = Instant::now();
-        let request = self
-            .client
-            .assume_role_with_web_identity()
-            .role_arn(&self.arn)
-            .role_session_name(session_name(self.workload.as_ref()))
-            .web_identity_token(text)
-            .duration_seconds(LIFE);
-        let result = match timeout_at(deadline, request.send()).await {
-            Ok(Ok(output)) => output.credentials.ok_or_else(garbage),
-            Ok(Err(error)) => Err(self.refusal(&error)),
-            Err(_) => Err(Error::new(
-                ErrorKind::Unavailable,
-                format!("sts:{OPERATION} did not answer in time"),
-            )),
-        };
-        if let Some(observer) = self.observer.get() {
-            observer(Call {
-                operation: OPERATION,
-                outcome: outcome(&result),
-                took: since.elapsed(),
-            });
-        }
-        let found = result?;
-        let ends = SystemTime::try_from(found.expiration).map_err(|_| garbage())?;
-        let life = ends.duration_since(SystemTime::now()).unwrap_or_default();
-        let credentials = Credentials::new(
-            found.access_key_id,
-            found.secret_access_key,
-            Some(found.session_token),
-            Some(ends),
-            "jasm",
-        );
-        Ok(Issued::lasting(credentials, since, life))
     }
 
     /// What STS means: by its code; its words can quote the token's claims.
@@ -176,31 +100,44 @@ impl Role {
     }
 }
 
-impl fmt::Debug for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Role")
-            .field("arn", &self.arn)
-            .field("workload", &self.workload)
-            .finish_non_exhaustive()
+#[async_trait]
+impl Issuer for WebIdentity {
+    fn operation(&self) -> &'static str {
+        OPERATION
+    }
+
+    async fn issue(&self, deadline: Instant) -> Result<Credentials, Error> {
+        let token = self.workload.token(&self.audience, deadline).await?;
+        let text = std::str::from_utf8(token.expose()).map_err(|_| {
+            Error::new(
+                ErrorKind::Integrity,
+                "the ServiceAccount's token is not text",
+            )
+        })?;
+        let request = self
+            .client
+            .assume_role_with_web_identity()
+            .role_arn(&self.arn)
+            .role_session_name(session_name(self.workload.as_ref()))
+            .web_identity_token(text)
+            .duration_seconds(LIFE);
+        match timeout_at(deadline, request.send()).await {
+            Ok(Ok(output)) => output.credentials.ok_or_else(|| role::garbage(OPERATION)),
+            Ok(Err(error)) => Err(self.refusal(&error)),
+            Err(_) => Err(Error::new(
+                ErrorKind::Unavailable,
+                format!("sts:{OPERATION} did not answer in time"),
+            )),
+        }
     }
 }
 
-/// A role as the SDK asks it for credentials.
-#[derive(Debug)]
-pub(super) struct Assumed(pub(super) Arc<Role>);
-
-impl ProvideCredentials for Assumed {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(async {
-            // Ours, found again behind the SDK.
-            self.0
-                .credentials()
-                .await
-                .map_err(CredentialsError::provider_error)
-        })
+impl fmt::Debug for WebIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebIdentity")
+            .field("arn", &self.arn)
+            .field("workload", &self.workload)
+            .finish_non_exhaustive()
     }
 }
 
@@ -218,19 +155,8 @@ fn arn(workload: &dyn Workload, place: (&str, Option<&str>)) -> Result<String, E
              {ANNOTATION}: {example} (an EKS Pod Identity association does not do: it works inside the pod only)"
         ));
     };
-    let role = arn
-        .strip_prefix("arn:")
-        .and_then(|rest| rest.strip_prefix(partition))
-        .and_then(|rest| rest.strip_prefix(":iam::"))
-        .and_then(|rest| rest.split_once(":role/"));
-    let named = role.is_some_and(|(account, name)| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_+=,.@/-".contains(c);
-        account.len() == 12
-            && account.bytes().all(|byte| byte.is_ascii_digit())
-            && (1..=576).contains(&name.len())
-            && name.chars().all(plain)
-    });
-    if let (true, Some((of, _)), Some(account)) = (named, role, account)
+    let of = role::account_of(arn, partition);
+    if let (Some(of), Some(account)) = (of, account)
         && of != account
     {
         return denied(format!(
@@ -238,7 +164,7 @@ fn arn(workload: &dyn Workload, place: (&str, Option<&str>)) -> Result<String, E
              the account {account}: write a role of that account"
         ));
     }
-    if named {
+    if of.is_some() {
         return Ok(arn.to_owned());
     }
     denied(format!(
@@ -262,13 +188,6 @@ fn session_name(workload: &dyn Workload) -> String {
         workload.service_account()
     );
     full.chars().take(NAME).collect()
-}
-
-fn garbage() -> Error {
-    Error::new(
-        ErrorKind::Integrity,
-        format!("the answer of sts:{OPERATION} cannot be understood"),
-    )
 }
 
 #[cfg(test)]

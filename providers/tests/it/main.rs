@@ -12,6 +12,7 @@
 )]
 
 mod app_configuration;
+mod assume_role;
 mod azure;
 mod azure_answers;
 mod batches;

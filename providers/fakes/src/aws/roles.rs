@@ -3,12 +3,13 @@
 use crate::Claims;
 use crate::wildcard;
 
-/// An IAM role with the trust policy that IRSA has.
+/// An IAM role with the trust policy that IRSA has, and one of principals of AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     pub(super) arn: String,
     issuer: String,
     subjects: Vec<String>,
+    principals: Vec<String>,
     pub(super) audience: String,
 }
 
@@ -20,6 +21,7 @@ impl Role {
             arn: arn.to_owned(),
             issuer: issuer.to_owned(),
             subjects: Vec::new(),
+            principals: Vec::new(),
             audience: "sts.amazonaws.com".to_owned(),
         }
     }
@@ -29,6 +31,13 @@ impl Role {
     pub fn trusts(mut self, namespace: &str, account: &str) -> Self {
         self.subjects
             .push(format!("system:serviceaccount:{namespace}:{account}"));
+        self
+    }
+
+    /// Trusts this principal of AWS: who it is by the signature of a request.
+    #[must_use]
+    pub fn trusts_principal(mut self, principal: &str) -> Self {
+        self.principals.push(principal.to_owned());
         self
     }
 
@@ -47,6 +56,11 @@ impl Role {
                 .subjects
                 .iter()
                 .any(|subject| wildcard::matches(subject, &claims.subject))
+    }
+
+    /// Whether the trust policy lets this principal in.
+    pub(super) fn admits_principal(&self, principal: &str) -> bool {
+        self.principals.iter().any(|known| known == principal)
     }
 
     /// `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`

@@ -56,8 +56,8 @@ pub(crate) async fn a_list_alone_tells_that_nothing_changed(ground: &dyn Ground)
         .collect();
     for chunk in puts.chunks(AT_ONCE) {
         let mut writes = JoinSet::new();
-        for put in chunk.iter().cloned() {
-            let (sink, mine) = (Arc::clone(&sink), mine.clone());
+        for put in chunk {
+            let (sink, mine, put) = (Arc::clone(&sink), mine.clone(), put.clone());
             writes.spawn(async move { sink.create(&put, &mine, soon()).await });
         }
         assert!(writes.join_all().await.iter().all(Result::is_ok));
