@@ -11,6 +11,7 @@ mod check;
 mod classify;
 mod connection;
 mod fallback;
+mod kms;
 mod marks;
 mod pages;
 mod parameter_store;
@@ -20,5 +21,6 @@ mod secrets_manager;
 mod web_identity;
 
 pub use connection::{Connection, Credentials, Options};
+pub use kms::{KeyArn, Kms};
 pub use parameter_store::ParameterStore;
 pub use secrets_manager::SecretsManager;

@@ -13,8 +13,10 @@ mod mark;
 mod options;
 mod rights;
 mod store;
+mod transit;
 
 pub use connection::Connection;
 pub use options::{Auth, Engine, Login, Method, Options, check_path, check_role};
 pub use rights::policy;
 pub use store::Vault;
+pub use transit::Transit;

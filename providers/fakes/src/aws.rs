@@ -25,7 +25,8 @@ pub struct Aws {
     /// Whose ServiceAccount tokens the token service believes.
     pub trust: Arc<Trust>,
     /// Who may use what behind the gate: principals are `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION` or what
-    /// [`add_key`](Self::add_key) said; resources `secretsmanager:NAME` and `ssm:NAME`. A name is taken as it is
+    /// [`add_key`](Self::add_key) said; resources `secretsmanager:NAME`, `ssm:NAME` and
+    /// `kms:key/ID`. A name is taken as it is
     /// written in a request; of an ARN, what follows the kind.
     pub grants: Arc<Grants>,
     sessions: Sessions,

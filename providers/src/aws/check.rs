@@ -25,6 +25,11 @@ impl Connection {
             Kind::AwsParameterStore => "ssm",
             _ => "secretsmanager",
         };
+        self.regional(service)
+    }
+
+    /// The region's own address of a service.
+    pub(super) fn regional(&self, service: &str) -> String {
         let fips = if self.config.use_fips() == Some(true) {
             "-fips"
         } else {

@@ -241,7 +241,7 @@ pub(super) fn missing(about: About<'_>) -> Error {
     sentence(Class::NotFound, None, about)
 }
 
-fn by_code(
+pub(super) fn by_code(
     code: &str,
     message: Option<&str>,
     status: Option<u16>,
@@ -269,7 +269,7 @@ fn by_code(
     sentence(class, after, about).with_code(code)
 }
 
-fn by_status(status: u16, after: Option<Duration>, about: About<'_>) -> Error {
+pub(super) fn by_status(status: u16, after: Option<Duration>, about: About<'_>) -> Error {
     let class = match status {
         200..300 => {
             let sentence = format!(
@@ -390,7 +390,7 @@ fn retry_after(response: &HttpResponse) -> Option<Duration> {
 }
 
 /// Whether a call failed because there were no credentials to sign it with.
-fn credentials(mut cause: Option<&(dyn StdError + 'static)>) -> Option<Error> {
+pub(super) fn credentials(mut cause: Option<&(dyn StdError + 'static)>) -> Option<Error> {
     while let Some(inner) = cause {
         // Of a workload's role: said in our own words already.
         if let Some(ours) = inner.downcast_ref::<Error>() {

@@ -1,7 +1,7 @@
 //! One region as one identity: endpoint, TLS roots, credentials, timeouts, retries.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -19,7 +19,7 @@ use super::assume_role::AssumeRole;
 use super::role::{Assumed, Role};
 use super::web_identity::WebIdentity;
 use crate::proxy::Proxies;
-use crate::{Error, ErrorKind, Identity, Principal, SecretBytes, Workload, roots};
+use crate::{Error, ErrorKind, Identity, Principal, SecretBytes, Workload, http, roots};
 
 /// Makes the SDK print answers with their values.
 const PRINTS_VALUES: &str = "LOG_SENSITIVE_BODIES";
@@ -50,6 +50,8 @@ pub struct Options {
     pub endpoint: Option<String>,
     /// The same for the service that gives workloads their credentials.
     pub sts_endpoint: Option<String>,
+    /// The same for the service that has the keys which files are encrypted with.
+    pub kms_endpoint: Option<String>,
     /// Certificates trusted besides the system's, as PEM.
     pub ca_pem: Option<Vec<u8>>,
     /// Whose rights.
@@ -68,6 +70,7 @@ impl Options {
             account: None,
             endpoint: None,
             sts_endpoint: None,
+            kms_endpoint: None,
             ca_pem: None,
             credentials: Credentials::Chain,
             timeout: Duration::from_secs(10),
@@ -94,7 +97,11 @@ pub struct Connection {
     region: String,
     account: Option<String>,
     sts_endpoint: Option<String>,
-    timeout: Duration,
+    pub(super) kms_endpoint: Option<String>,
+    /// What [`Kms`](super::Kms) is asked with; made when it is needed, as it rarely is.
+    pub(super) http: Arc<OnceLock<http::Client>>,
+    pub(super) ca_pem: Option<Arc<[u8]>>,
+    pub(super) timeout: Duration,
 }
 
 impl Connection {
@@ -144,6 +151,9 @@ impl Connection {
             region: options.region.clone(),
             account: options.account.clone(),
             sts_endpoint: options.sts_endpoint.clone(),
+            kms_endpoint: options.kms_endpoint.clone(),
+            http: Arc::default(),
+            ca_pem: options.ca_pem.as_deref().map(Arc::from),
             timeout: options.timeout,
         })
     }

@@ -40,7 +40,7 @@ impl fmt::Debug for Upstream {
 
 /// The answer of the AWS behind, for whoever may have it.
 pub(super) async fn pass(aws: &Aws, ask: &Ask) -> Answer {
-    // `secretsmanager.GetSecretValue`, `AmazonSSM.GetParameter`
+    // `secretsmanager.GetSecretValue`, `AmazonSSM.GetParameter`, `TrentService.Decrypt`
     let target = ask.header("x-amz-target").unwrap_or_default();
     let (service, operation) = target.rsplit_once('.').unwrap_or_default();
     match passed(aws, ask, service, operation).await {
@@ -51,10 +51,10 @@ pub(super) async fn pass(aws: &Aws, ask: &Ask) -> Answer {
 
 async fn passed(aws: &Aws, ask: &Ask, service: &str, operation: &str) -> Result<Answer, Refusal> {
     let who = signature::caller(&aws.sessions, ask)?;
-    let service = if service == "AmazonSSM" {
-        "ssm"
-    } else {
-        service
+    let service = match service {
+        "AmazonSSM" => "ssm",
+        "TrentService" => "kms",
+        service => service,
     };
     let body = ask.json().unwrap_or_default();
     let call = Call {
@@ -195,7 +195,7 @@ impl Call<'_> {
 /// What a request names: one secret or parameter, several, or everything below a path.
 fn resources(body: &Json) -> Vec<String> {
     let mut found = Vec::new();
-    for field in ["SecretId", "Name", "Path"] {
+    for field in ["SecretId", "Name", "Path", "KeyId"] {
         if let Some(name) = body.get(field).and_then(Json::as_str) {
             found.push(name.to_owned());
         }
@@ -241,6 +241,10 @@ mod tests {
         assert_eq!(
             name("arn:aws:ssm:eu-west-1:123456789012:parameter/shop/db"),
             "/shop/db"
+        );
+        assert_eq!(
+            name("arn:aws:kms:eu-west-1:123456789012:key/1234abcd"),
+            "key/1234abcd"
         );
         assert_eq!(
             (name("/shop/db:3"), name("shop/db")),
