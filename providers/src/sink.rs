@@ -11,8 +11,11 @@ use tokio::time::Instant;
 
 use crate::{Error, SecretBytes, VersionToken};
 
+pub(crate) mod beside;
 pub mod fingerprint;
 pub mod owner;
+pub(crate) mod pages;
+pub(crate) mod token;
 
 pub use fingerprint::{Fingerprint, Fingerprints};
 pub use owner::Owner;

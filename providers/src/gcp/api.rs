@@ -5,8 +5,8 @@ mod whoami;
 use std::future::Future;
 use std::sync::Arc;
 
-use reqwest::Url;
 use reqwest::header::AUTHORIZATION;
+use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
@@ -22,6 +22,41 @@ use crate::{Error, ErrorKind, Identity, SecretBytes};
 
 /// Largest answer with a value: one of 1 MiB in base64 beside the same once more.
 const LARGEST: usize = 4 * 1024 * 1024;
+
+/// What is asked of a service.
+#[derive(Clone)]
+pub(super) struct Request<'a> {
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    pub(super) query: Option<&'a str>,
+    /// JSON.
+    pub(super) body: Option<Zeroizing<Vec<u8>>>,
+    /// Most bytes of the answer.
+    pub(super) limit: usize,
+    /// Whether it may be said again where no answer came.
+    pub(super) repeats: bool,
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn new(method: Method, path: &'a str, query: Option<&'a str>) -> Self {
+        Self {
+            method,
+            path,
+            query,
+            body: None,
+            limit: LARGEST,
+            repeats: true,
+        }
+    }
+
+    pub(super) fn body(self, body: &serde_json::Value) -> Self {
+        let bytes = Zeroizing::new(body.to_string().into_bytes());
+        Self {
+            body: Some(bytes),
+            ..self
+        }
+    }
+}
 
 /// A service of a connection as one identity; clones share its credentials.
 #[derive(Clone)]
@@ -39,19 +74,27 @@ impl Api {
         identity: Identity,
         observer: Observer,
     ) -> Result<Self, Error> {
-        Ok(Self {
-            endpoint: connection.endpoint(service)?,
-            credentials: Arc::new(Credentials::new(
-                connection,
-                identity,
-                Arc::clone(&observer),
-            )),
-            connection: connection.clone(),
-            observer,
-        })
+        let endpoint = connection.endpoint(service)?;
+        Ok(Self::at(connection, endpoint, identity, observer))
     }
 
-    /// Asks for what is at a path of the service; a token that is not accepted is replaced once.
+    /// A service at an address of its own.
+    pub(super) fn at(
+        connection: &Connection,
+        endpoint: Url,
+        identity: Identity,
+        observer: Observer,
+    ) -> Self {
+        let credentials = Credentials::new(connection, identity, Arc::clone(&observer));
+        Self {
+            endpoint,
+            credentials: Arc::new(credentials),
+            connection: connection.clone(),
+            observer,
+        }
+    }
+
+    /// Asks for what is at a path of the service.
     pub(super) async fn get(
         &self,
         path: &str,
@@ -59,12 +102,26 @@ impl Api {
         about: About<'_>,
         deadline: Instant,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let url = http::below(&self.endpoint, path, query)?;
-        let attempts = self.connection.shared.options.attempts.max(1);
+        let request = Request::new(Method::GET, path, query);
+        self.send(request, about, deadline).await
+    }
+
+    /// Asks a service; a token that is not accepted is replaced once.
+    pub(super) async fn send(
+        &self,
+        request: Request<'_>,
+        about: About<'_>,
+        deadline: Instant,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let url = http::below(&self.endpoint, request.path, request.query)?;
+        let attempts = match request.repeats {
+            true => self.connection.shared.options.attempts.max(1),
+            false => 1,
+        };
         let (mut tried, mut renewed) = (1, false);
         loop {
             let token = self.credentials.token(deadline).await?;
-            let call = self.once(url.clone(), &token, about, deadline);
+            let call = self.once(url.clone(), &request, &token, about, deadline);
             let error = match http::observed(&self.observer, about.operation, call).await {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
@@ -84,11 +141,19 @@ impl Api {
     async fn once(
         &self,
         url: Url,
+        request: &Request<'_>,
         token: &Held<SecretBytes>,
         about: About<'_>,
         deadline: Instant,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let mut ask = Ask::get(about.operation, url, LARGEST);
+        let mut ask = Ask {
+            method: request.method.clone(),
+            body: request
+                .body
+                .as_ref()
+                .map(|body| ("application/json", body.to_vec())),
+            ..Ask::get(about.operation, url, request.limit)
+        };
         ask.headers
             .insert(AUTHORIZATION, http::sensitive("Bearer ", token.value())?);
         let answer = self.connection.shared.http.send(ask, deadline).await?;

@@ -7,6 +7,15 @@ use serde::Deserialize;
 use crate::http::Answer;
 use crate::{Error, ErrorKind};
 
+/// There is one of that name.
+pub(super) const ALREADY_EXISTS: &str = "ALREADY_EXISTS";
+/// A write's etag is not the current one, or the thing is in another state than it has to be.
+pub(super) const FAILED_PRECONDITION: &str = "FAILED_PRECONDITION";
+/// Cloud KMS's method.
+pub(super) const DECRYPT: &str = "Decrypt";
+/// Two writes met.
+pub(super) const ABORTED: &str = "ABORTED";
+
 /// What was asked, for the sentence.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct About<'a> {
@@ -69,7 +78,19 @@ pub(super) fn response(answer: &Answer, about: About<'_>) -> Error {
             ErrorKind::NotFound,
             format!("there is no {what}, or not in this version"),
         ),
-        "FAILED_PRECONDITION" => (
+        FAILED_PRECONDITION if operation == DECRYPT => (
+            ErrorKind::Gone,
+            format!("the key {what}, or the version of it that is needed, is disabled or destroyed: enable it"),
+        ),
+        "INVALID_ARGUMENT" if operation == DECRYPT => (
+            ErrorKind::Invalid,
+            format!("what is to be decrypted was not encrypted with the key {what}, or was changed since"),
+        ),
+        FAILED_PRECONDITION if deed(operation) == "writes" => (
+            ErrorKind::Invalid,
+            format!("{operation} is refused: {what} is not in a state in which it can be written"),
+        ),
+        FAILED_PRECONDITION => (
             ErrorKind::Gone,
             format!(
                 "the version of {what} that was asked for is disabled or destroyed: enable it, add a new one, or name \
@@ -80,14 +101,20 @@ pub(super) fn response(answer: &Answer, about: About<'_>) -> Error {
         "PERMISSION_DENIED" => (
             ErrorKind::Denied,
             format!(
-                "{operation} is not allowed for {what}: grant {} to the identity that reads this store",
-                role(operation)
+                "{operation} is not allowed for {what}: grant {} to the identity that {} this store",
+                role(operation),
+                deed(operation)
             ),
         ),
         "UNAUTHENTICATED" => unauthenticated(),
         "INVALID_ARGUMENT" | "OUT_OF_RANGE" => (
             ErrorKind::Invalid,
             format!("{operation} refuses the request for {what} as malformed"),
+        ),
+        ALREADY_EXISTS => (ErrorKind::Invalid, format!("there is a {what} already")),
+        ABORTED => (
+            ErrorKind::Unavailable,
+            format!("somebody else wrote {what} at the same time"),
         ),
         "RESOURCE_EXHAUSTED" => (throttled, format!("{operation} is throttled")),
         "UNIMPLEMENTED" => (
@@ -107,11 +134,26 @@ fn unauthenticated() -> (ErrorKind, String) {
     )
 }
 
+/// What whoever calls a method does with the store.
+fn deed(operation: &str) -> &'static str {
+    let reads = ["Access", "Get", "List", "Render"];
+    match reads.iter().any(|word| operation.starts_with(word)) {
+        true => "reads",
+        false => "writes",
+    }
+}
+
 /// The least role that grants a method.
 fn role(operation: &str) -> &'static str {
     match operation {
         "AccessSecretVersion" => "roles/secretmanager.secretAccessor",
-        "ListSecrets" | "GetSecretVersion" => "roles/secretmanager.viewer",
+        "ListSecrets" | "GetSecret" | "GetSecretVersion" => "roles/secretmanager.viewer",
+        "AddSecretVersion" => "roles/secretmanager.secretVersionAdder",
+        "CreateSecret" | "UpdateSecret" | "DeleteSecret" => "roles/secretmanager.admin",
+        "CreateParameter" | "UpdateParameter" | "DeleteParameter" => "roles/parametermanager.admin",
+        "CreateParameterVersion" => "roles/parametermanager.parameterVersionAdder",
+        "DeleteParameterVersion" => "roles/parametermanager.parameterVersionManager",
+        DECRYPT => "roles/cloudkms.cryptoKeyDecrypter",
         "RenderParameterVersion" => "roles/parametermanager.parameterAccessor",
         _ => "roles/parametermanager.parameterViewer",
     }

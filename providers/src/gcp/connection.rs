@@ -23,6 +23,8 @@ pub struct Hosts {
     pub iam_credentials: String,
     /// Where the controller's own refresh tokens and keys are exchanged.
     pub oauth: String,
+    /// Cloud KMS, which has the keys of all locations.
+    pub kms: String,
     /// The metadata server.
     pub metadata: String,
 }
@@ -33,6 +35,7 @@ impl Default for Hosts {
             sts: "https://sts.googleapis.com".to_owned(),
             iam_credentials: "https://iamcredentials.googleapis.com".to_owned(),
             oauth: "https://oauth2.googleapis.com".to_owned(),
+            kms: "https://cloudkms.googleapis.com".to_owned(),
             // The address that no DNS server can take over.
             metadata: "http://169.254.169.254".to_owned(),
         }
@@ -156,6 +159,7 @@ impl Connection {
             &options.hosts.sts,
             &options.hosts.iam_credentials,
             &options.hosts.oauth,
+            &options.hosts.kms,
         ] {
             http::address(host)?;
         }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::api::within;
 use super::connection::Connection;
-use super::{adc, classify, federation};
+use super::{adc, assumed, classify, federation};
 use crate::http::{Answer, Ask};
 use crate::session::{Held, Issued, Session};
 use crate::source::Observer;
@@ -75,7 +75,9 @@ async fn exchanged(
             Identity::Workload(workload) => {
                 federation::token(&connection, &observer, workload.as_ref(), deadline).await
             }
-            Identity::Assumed(principal) => Err(principal.foreign()),
+            Identity::Assumed(principal) => {
+                assumed::token(&connection, &observer, principal, deadline).await
+            }
         }
     };
     within(deadline, exchanged).await

@@ -1,5 +1,8 @@
 //! Parameter Manager: the newest enabled version, or the one that is named; raw or rendered.
 
+mod mark;
+mod sink;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;

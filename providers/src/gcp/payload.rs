@@ -22,7 +22,7 @@ pub(super) struct Payload<'a> {
 /// An int64, which JSON of Protocol Buffers writes as a text.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Checksum<'a> {
+pub(super) enum Checksum<'a> {
     Number(i64),
     #[serde(borrow)]
     Text(Cow<'a, str>),
@@ -32,18 +32,25 @@ impl Payload<'_> {
     /// The bytes, if they are what the checksum is of.
     pub(super) fn value(&self, subject: &str) -> Result<SecretBytes, Error> {
         let value = decoded(&self.data, subject)?;
-        let expected = match &self.data_crc32c {
-            None => return Ok(value),
-            Some(Checksum::Number(number)) => Some(*number),
-            Some(Checksum::Text(text)) => text.parse().ok(),
-        };
-        if expected == Some(i64::from(crc32c::crc32c(value.expose()))) {
+        let sum = self.data_crc32c.as_ref();
+        if sum.is_none_or(|sum| sum.is_of(value.expose())) {
             return Ok(value);
         }
         Err(Error::new(
             ErrorKind::Integrity,
             format!("the value of {subject} does not match its checksum"),
         ))
+    }
+}
+
+impl Checksum<'_> {
+    /// Whether it is these bytes' (CRC-32C, RFC 3720).
+    pub(super) fn is_of(&self, bytes: &[u8]) -> bool {
+        let expected = match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => text.parse().ok(),
+        };
+        expected == Some(i64::from(crc32c::crc32c(bytes)))
     }
 }
 

@@ -1,5 +1,8 @@
 //! Secret Manager: a version by number, alias or `latest`, of one project and location.
 
+mod mark;
+mod sink;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +19,7 @@ use super::payload::Payload;
 use crate::listing::Listing;
 use crate::probe::Probe;
 use crate::reference::is_number;
+use crate::sink::beside::Beside;
 use crate::source::{Known, Observer};
 use crate::{
     Entry, EntryRef, Error, ErrorKind, Identity, Kind, Listed, Prefix, Source, VersionToken,
@@ -34,6 +38,8 @@ const AT_ONCE: usize = 8;
 pub struct SecretManager {
     pub(super) api: Api,
     probe: Arc<Probe>,
+    /// Labels and annotations of others on secrets that are written.
+    beside: Arc<Beside<mark::Others>>,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +86,7 @@ impl SecretManager {
         Ok(Self {
             api,
             probe: Arc::default(),
+            beside: Arc::default(),
         })
     }
 

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::Credentials;
-use crate::gcp::{adc, federation};
+use crate::gcp::{adc, assumed, federation};
 use crate::{Error, Identity};
 
 impl Credentials {
@@ -15,7 +15,11 @@ impl Credentials {
             Identity::Workload(workload) => {
                 federation::whoami(connection, observer, workload.as_ref(), deadline).await
             }
-            Identity::Assumed(principal) => Err(principal.foreign()),
+            Identity::Assumed(principal) => {
+                let account = assumed::account(principal)?;
+                let own = adc::whoami(connection, observer, deadline).await?;
+                Ok(format!("serviceAccount:{account}, impersonated by {own}"))
+            }
             Identity::Controller => adc::whoami(connection, observer, deadline).await,
         }
     }
