@@ -1,6 +1,8 @@
 //! App Configuration: keys with a label, up to five in one call, or all that begin alike.
 //! <https://learn.microsoft.com/azure/azure-app-configuration/rest-api-key-value>
 
+mod sink;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,8 +28,10 @@ use super::connection::{Connection, check_name, secure};
 use super::key_vault::{self, Vault};
 use super::late::Late;
 use super::references::{self, Form};
+use super::service::Service;
 use super::sync_token::SyncTokens;
 use crate::listing::Listing;
+use crate::sink::beside::Beside;
 use crate::source::{Known, Observer, compared};
 use crate::{
     Entry, EntryRef, Error, ErrorKind, Identity, Kind, Listed, Prefix, SecretBytes, Source,
@@ -84,6 +88,10 @@ pub(super) struct Shared {
     suffix: &'static str,
     pipeline: Pipeline,
     pub(super) caller: Caller,
+    /// For writes.
+    service: Service,
+    /// Tags of others on entries that are written.
+    beside: Beside<sink::Tags>,
     observer: Observer,
     vaults: BTreeMap<String, Vault>,
     seen: Mutex<SyncTokens>,
@@ -181,8 +189,17 @@ impl AppConfiguration {
             vec![policy],
             None,
         );
+        let service = Service::new(
+            connection,
+            ("app configuration", &endpoint, LARGEST),
+            (scope, API),
+            Arc::clone(&account),
+            Arc::clone(&observer),
+        );
         Ok(Self {
             shared: Arc::new(Shared {
+                service,
+                beside: Beside::default(),
                 caller: Caller {
                     account,
                     attempts: options.attempts.max(1),

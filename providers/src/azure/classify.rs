@@ -14,6 +14,9 @@ use crate::{Error, ErrorKind, advice};
 /// What a ServiceAccount's token has to be for.
 pub(super) const AUDIENCE: &str = "api://AzureADTokenExchange";
 
+/// Key Vault's operation with a key.
+pub(super) const DECRYPT: &str = "Decrypt";
+
 /// What was asked, for the sentence.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct About<'a> {
@@ -37,6 +40,9 @@ pub(super) struct Who {
 struct Envelope {
     #[serde(default)]
     error: Detail,
+    /// A problem of App Configuration (RFC 9457).
+    #[serde(default, rename = "type")]
+    problem: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -75,10 +81,10 @@ pub(super) fn sdk_error(error: &SdkError, about: About<'_>) -> Error {
 
 /// A status that is no success.
 pub(super) fn response(status: u16, raw: Option<&RawResponse>, about: About<'_>) -> Error {
-    let Detail { code, innererror } = raw
+    let Envelope { error, problem } = raw
         .and_then(|raw| serde_json::from_slice::<Envelope>(raw.body()).ok())
-        .unwrap_or_default()
-        .error;
+        .unwrap_or_default();
+    let Detail { code, innererror } = error;
     let inner = innererror.unwrap_or_default().code;
     let About {
         operation,
@@ -100,6 +106,28 @@ pub(super) fn response(status: u16, raw: Option<&RawResponse>, about: About<'_>)
             ErrorKind::Gone,
             format!("{subject} is deleted: recover it, or ask for another"),
         ),
+        (409, "Conflict", "ObjectIsBeingRecovered") => (
+            ErrorKind::Unavailable,
+            format!("{subject} is being recovered"),
+        ),
+        (409, ..) if problem.ends_with("/key-locked") => (
+            ErrorKind::Denied,
+            format!("{subject} is locked: unlock it, or take it out of what is written"),
+        ),
+        (404, "KeyNotFound", _) => (
+            ErrorKind::NotFound,
+            format!("there is no key {subject}, or not in this version"),
+        ),
+        (403, _, "KeyDisabled") => (
+            ErrorKind::Gone,
+            format!("the key {subject} is disabled: enable it"),
+        ),
+        (400, "BadParameter", _) if operation == DECRYPT => (
+            ErrorKind::Invalid,
+            format!(
+                "what is to be decrypted was not encrypted with the key {subject}, or was changed since"
+            ),
+        ),
         (403, _, "ForbiddenByFirewall") => (
             ErrorKind::Denied,
             format!(
@@ -109,7 +137,12 @@ pub(super) fn response(status: u16, raw: Option<&RawResponse>, about: About<'_>)
         (403, ..) => (
             ErrorKind::Denied,
             format!(
-                "{operation} is not allowed for {subject}: grant {role} to the identity that reads this store"
+                "{operation} is not allowed for {subject}: grant {role} to the identity that {} this store",
+                if operation.starts_with("Get") {
+                    "reads"
+                } else {
+                    "writes"
+                }
             ),
         ),
         (401, ..) => (

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct Options {
     pub tenant: Option<String>,
     /// The controller's client id; none is `AZURE_CLIENT_ID`, or the machine's own identity.
     pub client: Option<String>,
+    /// The file of the controller's own federated token; none is `AZURE_FEDERATED_TOKEN_FILE`.
+    pub token_file: Option<PathBuf>,
     /// Where Entra ID is, if not at its cloud's own address.
     pub authority: Option<String>,
     /// Private endpoints or fakes of vaults, by the vault's name; none is `https://NAME.SUFFIX`.
@@ -39,6 +42,7 @@ impl Default for Options {
             cloud: Cloud::Public,
             tenant: None,
             client: None,
+            token_file: None,
             authority: None,
             vault_endpoints: BTreeMap::new(),
             ca_pem: None,

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use crate::http::observed;
 use crate::identity::required;
 use crate::session::Issued;
 use crate::source::Observer;
-use crate::{Error, ErrorKind, Identity, SecretBytes, Workload, small_file};
+use crate::{Error, ErrorKind, Identity, Principal, SecretBytes, Workload, small_file};
 
 /// The annotations of a ServiceAccount, as Azure's own webhook reads them.
 pub(super) const CLIENT: &str = "azure.workload.identity/client-id";
@@ -55,7 +55,9 @@ pub(super) async fn token(
             Identity::Workload(workload) => {
                 federated(&connection, &observer, workload.as_ref(), scope, deadline).await
             }
-            Identity::Assumed(principal) => Err(principal.foreign()),
+            Identity::Assumed(principal) => {
+                assumed(&connection, &observer, principal, scope, deadline).await
+            }
             Identity::Controller => controller(&connection, &observer, scope, deadline).await,
         }
     };
@@ -124,6 +126,45 @@ async fn federated(
     .await
 }
 
+/// An application or managed identity that trusts the controller's own ServiceAccount: the controller's
+/// federated token, exchanged with another client id.
+async fn assumed(
+    connection: &Connection,
+    observer: &Observer,
+    principal: &Principal,
+    scope: &str,
+    deadline: Instant,
+) -> Result<AccessToken, Error> {
+    let Principal::EntraClient(client) = principal else {
+        return Err(principal.foreign());
+    };
+    // Before it becomes a part of a form.
+    if !is_id(client) {
+        let sentence = "the client id to act as is not an id of entra: write it like \
+                        00000000-0000-0000-0000-000000000000";
+        return Err(Error::new(ErrorKind::Invalid, sentence));
+    }
+    let lacks = |what: &str| {
+        let sentence = format!("jasm cannot act as the application {client}: {what}");
+        Error::new(ErrorKind::Unauthenticated, sentence)
+    };
+    let path = token_file(connection).ok_or_else(|| {
+        lacks(
+            "its own ServiceAccount has no federated token; let azure workload identity give jasm's pod one \
+             (AZURE_FEDERATED_TOKEN_FILE)",
+        )
+    })?;
+    let tenant = own_tenant(connection)
+        .ok_or_else(|| lacks("no tenant is known; set AZURE_TENANT_ID, or tenant on the store"))?;
+    let assertion = Assertion(read(&path, deadline).await?);
+    let who = classify::Who {
+        subject: "jasm's own ServiceAccount".to_owned(),
+        client: client.clone(),
+        tenant,
+    };
+    asserted(connection, observer, assertion, &who, scope, deadline).await
+}
+
 /// The file that Azure's webhook gives a pod, else what the machine is.
 async fn controller(
     connection: &Connection,
@@ -136,7 +177,7 @@ async fn controller(
         .client
         .clone()
         .or_else(|| variable("AZURE_CLIENT_ID"));
-    if let Some(path) = set("AZURE_FEDERATED_TOKEN_FILE") {
+    if let Some(path) = token_file(connection) {
         let (Some(client), Some(tenant)) = (client, own_tenant(connection)) else {
             return Err(Error::new(
                 ErrorKind::Unauthenticated,
@@ -144,7 +185,7 @@ async fn controller(
                  and tenant on the store",
             ));
         };
-        let assertion = Assertion(read(Path::new(&path), deadline).await?);
+        let assertion = Assertion(read(&path, deadline).await?);
         let who = classify::Who {
             subject: "the controller's own ServiceAccount".to_owned(),
             client,
@@ -242,6 +283,11 @@ impl ClientAssertion for Assertion {
                 SdkError::new(SdkKind::Credential, ours)
             })
     }
+}
+
+fn token_file(connection: &Connection) -> Option<PathBuf> {
+    let named = connection.shared.options.token_file.clone();
+    named.or_else(|| set("AZURE_FEDERATED_TOKEN_FILE").map(PathBuf::from))
 }
 
 fn own_tenant(connection: &Connection) -> Option<String> {

@@ -1,6 +1,7 @@
 //! Key Vault: the current version of a secret, or the one that is named.
 
 mod check;
+mod sink;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use super::account::{Account, Credential};
 use super::call::Caller;
 use super::classify::{self, About};
 use super::connection::Connection;
+use super::service::Service;
 use crate::http::observed;
 use crate::listing::Listing;
 use crate::source::Observer;
@@ -33,6 +35,8 @@ use crate::{
 const GET: &str = "GetSecret";
 const LIST: &str = "GetSecrets";
 const READER: &str = "Key Vault Secrets User";
+/// Of the calls that are made by hand.
+const API: &str = "7.4";
 /// A value has 25 KiB at most; a page twenty-five names with their tags.
 const LARGEST: usize = 1024 * 1024;
 /// Reads under way where several entries are asked for at once.
@@ -50,6 +54,8 @@ pub(super) struct Vault {
     host: Url,
     client: SecretClient,
     caller: Caller,
+    /// For writes.
+    service: Service,
     observer: Observer,
 }
 
@@ -75,10 +81,18 @@ impl Vault {
                 "the vault's address cannot be used: check its name and endpoint",
             )
         })?;
+        let service = Service::new(
+            connection,
+            ("the vault", &host, LARGEST),
+            (connection.shared.options.cloud.vault_scope(), API),
+            Arc::clone(&account),
+            Arc::clone(&observer),
+        );
         Ok(Self {
             name: name.to_owned(),
             host,
             client,
+            service,
             caller: Caller {
                 account,
                 attempts: connection.shared.options.attempts.max(1),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azure_core::Bytes;
 use azure_core::error::{Error as SdkError, ErrorKind as SdkKind};
-use azure_core::http::headers::{HeaderName, HeaderValue, Headers};
+use azure_core::http::headers::{CONTENT_TYPE, HeaderName, HeaderValue, Headers};
 use azure_core::http::{AsyncRawResponse, Body, HttpClient, Method, Request, Url};
 use reqwest::header;
 use tokio::time::Instant;
@@ -14,8 +14,10 @@ use tokio::time::Instant;
 use crate::http::{Ask, Client};
 use crate::{Error, ErrorKind};
 
-/// The one kind of body that is sent: requests for tokens.
+/// What bodies are, by what the request says; one that says nothing is a request for a token.
 const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+const SETTING: &str = "application/vnd.microsoft.appconfig.kv+json";
 
 pub(super) struct Pinned {
     http: Client,
@@ -53,20 +55,24 @@ impl Pinned {
             );
             return Err(Error::new(ErrorKind::Integrity, sentence));
         }
-        let mut ask = match (request.method(), request.body()) {
-            (Method::Get, _) => Ask::get(self.operation, url.clone(), self.limit),
-            (Method::Post, Body::Bytes(bytes)) => Ask::post(
-                self.operation,
-                url.clone(),
-                (FORM, bytes.to_vec()),
-                self.limit,
-            ),
-            _ => {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    "only reads and requests for tokens are sent",
-                ));
-            }
+        let method = match request.method() {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
+            _ => return Err(unsupported()),
+        };
+        let Body::Bytes(bytes) = request.body() else {
+            return Err(unsupported());
+        };
+        let said = request.headers().get_optional_str(&CONTENT_TYPE);
+        let media = [JSON, SETTING].into_iter().find(|it| said == Some(*it));
+        let has_body = method != reqwest::Method::GET && (!bytes.is_empty() || said.is_some());
+        let mut ask = Ask {
+            method,
+            body: has_body.then(|| (media.unwrap_or(FORM), bytes.to_vec())),
+            ..Ask::get(self.operation, url.clone(), self.limit)
         };
         for (name, value) in request.headers().iter() {
             let name = header::HeaderName::from_bytes(name.as_str().as_bytes());
@@ -77,7 +83,7 @@ impl Pinned {
                     "a header of the request has characters that no header has",
                 ));
             };
-            if name == header::CONTENT_LENGTH {
+            if name == header::CONTENT_LENGTH || name == header::CONTENT_TYPE {
                 continue;
             }
             value.set_sensitive(name == header::AUTHORIZATION);
@@ -85,6 +91,11 @@ impl Pinned {
         }
         Ok(ask)
     }
+}
+
+fn unsupported() -> Error {
+    let sentence = "only reads, writes and requests for tokens are sent";
+    Error::new(ErrorKind::Unsupported, sentence)
 }
 
 impl fmt::Debug for Pinned {

@@ -80,11 +80,15 @@ pub(super) fn response(answer: &Answer, about: About<'_>) -> Error {
         ),
         FAILED_PRECONDITION if operation == DECRYPT => (
             ErrorKind::Gone,
-            format!("the key {what}, or the version of it that is needed, is disabled or destroyed: enable it"),
+            format!(
+                "the key {what}, or the version of it that is needed, is disabled or destroyed: enable it"
+            ),
         ),
         "INVALID_ARGUMENT" if operation == DECRYPT => (
             ErrorKind::Invalid,
-            format!("what is to be decrypted was not encrypted with the key {what}, or was changed since"),
+            format!(
+                "what is to be decrypted was not encrypted with the key {what}, or was changed since"
+            ),
         ),
         FAILED_PRECONDITION if deed(operation) == "writes" => (
             ErrorKind::Invalid,

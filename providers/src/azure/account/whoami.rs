@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{Account, Credential};
 use crate::azure::connection::is_id;
 use crate::azure::{classify, entra};
-use crate::{Error, Identity};
+use crate::{Error, Identity, Principal};
 
 /// Access token claims of the Microsoft identity platform, in both versions.
 #[derive(Deserialize, Default)]
@@ -51,8 +51,13 @@ impl Account {
             Identity::Workload(workload) => workload.annotation(name).map(str::to_owned),
             Identity::Controller | Identity::Assumed(_) => None,
         };
+        let assumed = match &self.identity {
+            Identity::Assumed(Principal::EntraClient(client)) => Some(client.clone()),
+            _ => None,
+        };
         let options = &self.connection.shared.options;
         let client = said(claims.appid.or(claims.azp))
+            .or(assumed)
             .or_else(|| written(entra::CLIENT))
             .or_else(|| options.client.clone())
             .or_else(|| entra::variable("AZURE_CLIENT_ID"));
