@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jasm_providers::batching::LaneOptions;
 use jasm_providers::source::Observer;
-use jasm_providers::{Error, ErrorKind, Identity, Lane};
+use jasm_providers::{Error, ErrorKind, Identity, Lane, Sink};
 use tokio::time::Instant;
 
 use crate::identity::Accounts;
@@ -21,6 +21,7 @@ mod examined;
 mod lanes;
 
 use connect::Connected;
+pub use connect::Keys;
 pub use examined::Examined;
 use lanes::Lanes;
 
@@ -101,6 +102,14 @@ impl Stores {
     }
 }
 
+impl Stores {
+    /// A store by its own name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<Store>> {
+        self.0.get(name)
+    }
+}
+
 impl Catalog for Stores {
     type Store = Arc<Store>;
 
@@ -170,6 +179,22 @@ impl Store {
                 "it is read as the pod's ServiceAccount, and nobody said which that is",
             )),
         }
+    }
+
+    /// What writes the store as an identity, which is made for whoever asks and shared with nobody.
+    ///
+    /// # Errors
+    /// If the identity has no rights in a store of this kind, or nothing writes it.
+    pub fn sink(&self, identity: Identity, label: Option<&str>) -> Result<Arc<dyn Sink>, Error> {
+        self.backend.sink(identity, label, self.observer.clone())
+    }
+
+    /// The keys that are used by the same way as the store, as an identity.
+    ///
+    /// # Errors
+    /// If the identity has no rights in the store's cloud, or no keys are beside it.
+    pub fn keys(&self, identity: Identity) -> Result<Keys, Error> {
+        self.backend.keys(identity, self.observer.clone())
     }
 
     async fn workload(

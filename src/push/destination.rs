@@ -269,6 +269,12 @@ fn is_vault(at: &crate::settings::Azure, azure: &Azure) -> bool {
     }
 }
 
+/// Whether a key vault is at this URL.
+#[must_use]
+pub fn is_vault_at(at: &crate::settings::Azure, url: &str) -> bool {
+    is_at(at, url, &VAULTS)
+}
+
 /// Whether a store is at this URL: its own endpoint, or its name's in one of the clouds.
 fn is_at(at: &crate::settings::Azure, url: &str, domains: &[&str]) -> bool {
     let plain = |url: &str| url.trim_end_matches('/').to_ascii_lowercase();

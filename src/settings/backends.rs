@@ -40,6 +40,8 @@ pub struct Gcp {
     pub sts_endpoint: Option<String>,
     /// Instead of the IAM Service Account Credentials API.
     pub iam_endpoint: Option<String>,
+    /// Instead of Cloud KMS.
+    pub kms_endpoint: Option<String>,
     /// Certificates (PEM) to trust, besides the system's.
     pub ca_file: Option<PathBuf>,
 }
@@ -109,6 +111,7 @@ pub(super) fn gcp(fields: &Fields<'_>) -> Result<Gcp, Problem> {
         endpoint: url(fields, "endpoint")?,
         sts_endpoint: url(fields, "stsEndpoint")?,
         iam_endpoint: url(fields, "iamEndpoint")?,
+        kms_endpoint: url(fields, "kmsEndpoint")?,
         ca_file: text(fields, "caFile")?.map(PathBuf::from),
     })
 }

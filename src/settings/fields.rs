@@ -273,7 +273,7 @@ pub const DIRECTORY: [Field; 3] = [
 ];
 
 /// A store.
-pub const STORE: [Field; 39] = [
+pub const STORE: [Field; 40] = [
     field(
         "name",
         Shape::Name,
@@ -400,6 +400,12 @@ pub const STORE: [Field; 39] = [
     .of(CLOUDS),
     field("stsEndpoint", Shape::Endpoint, "The same for the service that gives workloads their credentials.")
         .of(WITH_STS),
+    field(
+        "kmsEndpoint",
+        Shape::Endpoint,
+        "The same for the service whose keys decrypt SOPS files.",
+    )
+    .of(WITH_STS),
     field("iamEndpoint", Shape::Endpoint, "The same for the IAM Service Account Credentials API.").of(GCP),
     field(
         "caFile",

@@ -117,6 +117,8 @@ pub struct AwsEndpoint {
     pub endpoint: Option<String>,
     /// The same for the service that gives workloads their credentials.
     pub sts_endpoint: Option<String>,
+    /// The same for the service whose keys decrypt SOPS files.
+    pub kms_endpoint: Option<String>,
     /// Certificates (PEM) to trust for it, besides the system's.
     pub ca_file: Option<PathBuf>,
 }

@@ -10,7 +10,7 @@ use super::{AwsEndpoint, Backend, Identity, Store, backends, fields};
 use crate::policy::{self, Rule};
 use crate::yaml::{self, Fields, Node, Problem};
 
-pub(super) const STORE_FIELDS: [&str; 39] = fields::names(&fields::STORE);
+pub(super) const STORE_FIELDS: [&str; 40] = fields::names(&fields::STORE);
 pub(super) const RULE_FIELDS: [&str; 2] = fields::names(&fields::RULE);
 /// All of them; no two have one name.
 pub(super) fn stores(node: &Node) -> Result<Vec<Store>, Problem> {
@@ -161,6 +161,7 @@ fn aws(fields: &Fields<'_>) -> Result<AwsEndpoint, Problem> {
         region: region.to_owned(),
         endpoint: backends::url(fields, "endpoint")?,
         sts_endpoint: backends::url(fields, "stsEndpoint")?,
+        kms_endpoint: backends::url(fields, "kmsEndpoint")?,
         ca_file: fields.text("caFile")?.map(PathBuf::from),
     })
 }

@@ -90,6 +90,7 @@ fn the_sample_of_the_design_is_understood() {
             region: "eu-west-1".to_owned(),
             endpoint: None,
             sts_endpoint: None,
+            kms_endpoint: None,
             ca_file: None,
         }),
         identity: Identity::Controller,

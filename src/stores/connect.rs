@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jasm_providers::source::Observer;
-use jasm_providers::{Check, Error, Identity, Kind, aws, azure, file, gcp, vault};
+use jasm_providers::{Check, Error, ErrorKind, Identity, Kind, Sink, aws, azure, file, gcp, vault};
 
 use crate::settings::{self, AwsEndpoint, Azure, Backend, Gcp, Settings, Vault};
 
@@ -127,6 +127,88 @@ impl Connected {
     }
 }
 
+impl Connected {
+    /// What writes it as one identity; App Configuration under a label.
+    ///
+    /// # Errors
+    /// If the identity has no rights in a store of this kind, or nothing writes it.
+    pub(super) fn sink(
+        &self,
+        identity: Identity,
+        label: Option<&str>,
+        observer: Observer,
+    ) -> Result<Arc<dyn Sink>, Error> {
+        Ok(match self {
+            Self::File(_) | Self::Vault(_) => {
+                let sentence = "nothing is written to a store of this kind";
+                return Err(Error::new(ErrorKind::Unsupported, sentence));
+            }
+            Self::SecretsManager(connection) => Arc::new(aws::SecretsManager::new(
+                &connection.of(identity)?,
+                observer,
+            )),
+            Self::ParameterStore(connection) => Arc::new(aws::ParameterStore::new(
+                &connection.of(identity)?,
+                observer,
+            )),
+            Self::GcpSecretManager(connection) => {
+                Arc::new(gcp::SecretManager::new(connection, identity, observer)?)
+            }
+            Self::GcpParameterManager(connection, render) => Arc::new(gcp::ParameterManager::new(
+                connection, identity, *render, observer,
+            )?),
+            Self::KeyVault(connection, name) => {
+                Arc::new(azure::KeyVault::new(connection, name, identity, observer)?)
+            }
+            Self::AppConfiguration(connection, settings) => {
+                let settings = azure::Settings {
+                    label: label.map(str::to_owned),
+                    ..settings.clone()
+                };
+                Arc::new(azure::AppConfiguration::new(
+                    connection, settings, identity, observer,
+                )?)
+            }
+        })
+    }
+
+    /// The keys that are used by the same way as the store, as one identity.
+    ///
+    /// # Errors
+    /// If the identity has no rights in the store's cloud, or no keys are beside it.
+    pub(super) fn keys(&self, identity: Identity, observer: Observer) -> Result<Keys, Error> {
+        Ok(match self {
+            Self::SecretsManager(connection) | Self::ParameterStore(connection) => {
+                Keys::Aws(aws::Kms::new(&connection.of(identity)?, observer)?)
+            }
+            Self::GcpSecretManager(connection) | Self::GcpParameterManager(connection, _) => {
+                Keys::Gcp(gcp::Kms::new(connection, identity, observer)?)
+            }
+            Self::KeyVault(connection, name) => {
+                Keys::Azure(azure::Keys::new(connection, name, identity, observer)?)
+            }
+            Self::Vault(connection) => Keys::Vault(vault::Transit::new(connection, observer)),
+            Self::File(_) | Self::AppConfiguration(..) => {
+                let sentence = "a store of this kind has no keys beside it";
+                return Err(Error::new(ErrorKind::Unsupported, sentence));
+            }
+        })
+    }
+}
+
+/// Keys of one cloud or server, as one identity.
+#[derive(Debug)]
+pub enum Keys {
+    /// AWS KMS.
+    Aws(aws::Kms),
+    /// Google Cloud KMS.
+    Gcp(gcp::Kms),
+    /// The keys of one key vault.
+    Azure(azure::Keys),
+    /// Vault's transit engine.
+    Vault(vault::Transit),
+}
+
 fn said(error: &Error) -> String {
     error.to_string()
 }
@@ -150,6 +232,7 @@ async fn aws(
         account: account.cloned(),
         endpoint: endpoint.endpoint.clone(),
         sts_endpoint: endpoint.sts_endpoint.clone(),
+        kms_endpoint: endpoint.kms_endpoint.clone(),
         ca_pem: authorities(endpoint.ca_file.as_ref()).await?,
         timeout: settings.store_timeout,
         ..aws::Options::new(endpoint.region.clone())
@@ -166,6 +249,9 @@ async fn gcp(project: &Gcp, settings: &Settings) -> Result<gcp::Connection, Stri
     }
     if let Some(url) = &project.iam_endpoint {
         hosts.iam_credentials.clone_from(url);
+    }
+    if let Some(url) = &project.kms_endpoint {
+        hosts.kms.clone_from(url);
     }
     let options = gcp::Options {
         location: project.location.clone(),
