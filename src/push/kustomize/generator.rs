@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::file::Generator;
 use super::folder::Folder;
 use super::problem::Problem;
-use super::resource::{Resource, check_key};
+use super::resource::{Resource, check_key, check_pair};
 use super::value::{Map, Value};
 use crate::yaml::clip;
 
@@ -35,7 +35,10 @@ pub(super) fn generate(
         check_key(&key).map_err(|problem| problem.within(&generator.place))?;
         match std::str::from_utf8(&bytes) {
             _ if kind == "Secret" => data.insert(key, encode(&bytes)),
-            Ok(text) => data.insert(key, Value::text(text)),
+            Ok(text) => {
+                check_pair(&key, text).map_err(|problem| problem.within(&generator.place))?;
+                data.insert(key, Value::generated(text))
+            }
             Err(_) => binary.insert(key, encode(&bytes)),
         };
     }

@@ -2,8 +2,8 @@
 //! is not there adds it, indices may count from the end. Pure.
 
 use super::problem::Problem;
-use super::resolve::Tag;
-use super::value::{Map, Scalar, Value};
+use super::resolve::{Dialect, Tag, resolve};
+use super::value::{Map, Value};
 use crate::yaml::clip;
 
 /// One operation.
@@ -79,10 +79,7 @@ fn operation(item: &Value) -> Result<Operation, Problem> {
 
 fn pointer(map: &Map, field: &str) -> Result<Vec<String>, Problem> {
     let text = match map.get(field) {
-        Some(Value::Scalar(Scalar {
-            tag: Tag::Text,
-            text,
-        })) => text.as_str(),
+        Some(Value::Scalar(scalar)) if scalar.tag == Tag::Text => scalar.text.as_str(),
         _ => return Err(Problem::invalid(format!("\"{field}\" must be text"))),
     };
     let Some(rest) = text.strip_prefix('/') else {
@@ -102,7 +99,24 @@ pub(super) fn apply(root: &mut Map, operations: &[Operation]) -> Result<(), Prob
     for operation in operations {
         apply_one(root, operation)?;
     }
+    restyle(root);
     Ok(())
+}
+
+/// What goes through JSON is written anew: of text, with quotes what would read as something else.
+fn restyle(map: &mut Map) {
+    for value in map.values_mut() {
+        match value {
+            Value::Map(inner) => restyle(inner),
+            Value::Scalar(scalar) if scalar.tag == Tag::Null => *value = Value::null(),
+            Value::Scalar(scalar) => {
+                scalar.quoted = scalar.tag == Tag::Text
+                    && (scalar.text.contains('\n')
+                        || resolve(&scalar.text, Dialect::Resource) != Tag::Text);
+            }
+            Value::List(_) => {}
+        }
+    }
 }
 
 /// Applies the operations that fit, for resources of kinds that are only read over.

@@ -329,8 +329,8 @@ impl Resource {
             if merged.is_empty() {
                 continue;
             }
-            for key in merged.keys() {
-                check_key(key)?;
+            for (key, value) in &merged {
+                check_pair(key, value.raw())?;
             }
             self.root.insert(field.to_owned(), Value::Map(merged));
         }
@@ -343,8 +343,22 @@ fn data_of(resource: &Resource, field: &str) -> Map {
     let map = resource.root.get(field).and_then(Value::as_map);
     map.into_iter()
         .flatten()
-        .map(|(key, value)| (key.clone(), Value::text(value.raw())))
+        .map(|(key, value)| (key.clone(), Value::generated(value.raw())))
         .collect()
+}
+
+/// What a generator writes goes through the YAML of kustomize, which cannot carry all of it.
+pub(super) fn check_pair(key: &str, value: &str) -> Result<(), Problem> {
+    check_key(key)?;
+    let printable = |c: char| matches!(c, '\t' | '\n' | ' '..='~' | '\u{a0}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..);
+    let block = value.contains('\n') && !value.ends_with(' ') && value.chars().all(printable);
+    if block && value.starts_with('\t') {
+        return Err(Problem::invalid(format!(
+            "{}: it begins with a tab and has several lines, which kustomize cannot build; put it into a Secret",
+            crate::yaml::clip(key)
+        )));
+    }
+    Ok(())
 }
 
 /// Keys that a generator writes go without quotes through the YAML of kustomize.

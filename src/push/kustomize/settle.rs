@@ -10,7 +10,7 @@ use jasm_providers::SecretBytes;
 use super::problem::Problem;
 use super::resolve::Tag;
 use super::resource::Resource;
-use super::value::{Scalar, Value};
+use super::value::Value;
 use super::{Kind, Object};
 use crate::yaml::clip;
 
@@ -117,11 +117,8 @@ fn values(
 
 fn bytes(value: &Value, holds: Field) -> Result<SecretBytes, Problem> {
     let text = match value {
-        Value::Scalar(Scalar {
-            tag: Tag::Text,
-            text,
-        }) => text,
-        Value::Scalar(Scalar { tag: Tag::Null, .. }) => {
+        Value::Scalar(scalar) if scalar.tag == Tag::Text => &scalar.text,
+        Value::Scalar(scalar) if scalar.tag == Tag::Null => {
             return Err(Problem::invalid(
                 "it has no value; write \"\" if it is empty",
             ));
@@ -140,6 +137,11 @@ fn bytes(value: &Value, holds: Field) -> Result<SecretBytes, Problem> {
         }
     };
     if holds == Field::Text {
+        if !text.chars().all(is_writable) {
+            return Err(Problem::invalid(
+                "it has a character that kustomize cannot write; put it into a Secret",
+            ));
+        }
         return Ok(SecretBytes::new(text.as_bytes().to_vec()));
     }
     // Line breaks do not count.
@@ -148,6 +150,11 @@ fn bytes(value: &Value, holds: Field) -> Result<SecretBytes, Problem> {
         .decode(plain.as_bytes())
         .map(SecretBytes::new)
         .map_err(|_| Problem::invalid("it is no base64; write plain text below stringData"))
+}
+
+/// Of the others, kustomize refuses most and writes U+0085 as a blank.
+fn is_writable(c: char) -> bool {
+    !matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
 }
 
 fn check_key(key: &str) -> Result<(), Problem> {

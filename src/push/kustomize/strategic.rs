@@ -16,6 +16,14 @@ const DIRECTIVE: &str = "$patch";
 pub(super) fn apply(target: Map, patch: Map, strict: bool) -> Result<Option<Map>, Problem> {
     if strict {
         refuse_directives(&patch)?;
+        if patch
+            .get(DIRECTIVE)
+            .is_some_and(|word| word.raw() == "replace")
+        {
+            return Err(Problem::unsupported(
+                "\"$patch: replace\" of a whole resource is not supported, as kustomize replaces nothing",
+            ));
+        }
     }
     match merge(Some(Value::Map(target)), Some(Value::Map(patch)), "")? {
         Some(Value::Map(map)) => Ok(Some(map)),
@@ -63,8 +71,22 @@ fn merge(
                     return Err(mismatch(path));
                 }
             }
-            Ok(patch.or(target).filter(|value| !value.is_null()))
+            Ok(styled(target, patch).filter(|value| !value.is_null()))
         }
+    }
+}
+
+/// What the patch brings, with the quotes of what was there: `1` for `"a"` is `"1"`.
+fn styled(target: Option<Value>, patch: Option<Value>) -> Option<Value> {
+    match (target, patch) {
+        (Some(Value::Scalar(old)), Some(Value::Scalar(mut new))) if new.tag != Tag::Null => {
+            if old.quoted {
+                new.tag = Tag::Text;
+            }
+            new.quoted = old.quoted;
+            Some(Value::Scalar(new))
+        }
+        (target, patch) => patch.or(target),
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) type Map = BTreeMap<String, Value>;
 pub(super) struct Scalar {
     pub(super) tag: Tag,
     pub(super) text: Zeroizing<String>,
+    /// Written with quotes or as a block, which it keeps whatever a patch puts there.
+    pub(super) quoted: bool,
 }
 
 /// A piece of YAML or JSON.
@@ -29,11 +31,23 @@ impl Value {
         Self::Scalar(Scalar {
             tag,
             text: Zeroizing::new(text.into()),
+            quoted: false,
         })
     }
 
     pub(super) fn text(text: impl Into<String>) -> Self {
         Self::scalar(Tag::Text, text)
+    }
+
+    /// What a generator or a merge writes: a block if it has several lines.
+    pub(super) fn generated(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let quoted = text.contains('\n');
+        Self::Scalar(Scalar {
+            tag: Tag::Text,
+            text: Zeroizing::new(text),
+            quoted,
+        })
     }
 
     pub(super) fn null() -> Self {

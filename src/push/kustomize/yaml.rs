@@ -9,6 +9,7 @@ use super::problem::Problem;
 use super::resolve::{Dialect, Tag, resolve};
 use super::value::{Map, Scalar, Value};
 use crate::yaml::clip;
+use crate::yaml::quoted::Cursor;
 
 /// Deeper nesting is nothing that a person wrote.
 const MAX_DEPTH: usize = 64;
@@ -29,6 +30,7 @@ pub(super) fn documents(
         parser: Parser::new_from_str(&text),
         dialect,
         budget,
+        cursor: Cursor::new(&text),
         anchors: HashMap::new(),
     };
     let mut documents = Vec::new();
@@ -76,10 +78,28 @@ fn separators(text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Refuses `\/` in double quotes, which YAML 1.2 has and the reader of kustomize does not.
+fn escapes(text: &str, line: usize) -> Result<(), Problem> {
+    let mut chars = text.chars().skip(1);
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => break,
+            '\\' if chars.next() == Some('/') => {
+                return Err(Problem::invalid(format!(
+                    "line {line}: kustomize does not know the escape \"\\/\"; write \"/\""
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 struct Reader<'a> {
     parser: Parser<'a, StrInput<'a>>,
     dialect: Dialect,
     budget: &'a Budget,
+    cursor: Cursor<'a>,
     anchors: HashMap<usize, (Value, Size)>,
 }
 
@@ -143,6 +163,10 @@ impl<'a> Reader<'a> {
         self.budget.nodes(1)?;
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
+                if style == ScalarStyle::DoubleQuoted {
+                    let rest = self.cursor.from(span.start.index());
+                    escapes(rest.unwrap_or_default(), line)?;
+                }
                 let tag = match tag.as_deref() {
                     Some(tag) => scalar_tag(&tag.handle, &tag.suffix, line)?,
                     None if style == ScalarStyle::Plain => resolve(&text, self.dialect),
@@ -151,6 +175,7 @@ impl<'a> Reader<'a> {
                 let scalar = Scalar {
                     tag,
                     text: zeroize::Zeroizing::new(text.into_owned()),
+                    quoted: style != ScalarStyle::Plain,
                 };
                 (Value::Scalar(scalar), anchor)
             }

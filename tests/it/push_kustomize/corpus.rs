@@ -1,0 +1,1 @@
+//! Kustomizations made by chance.
