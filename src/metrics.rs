@@ -321,6 +321,11 @@ impl Metrics {
             .set(i64::from(in_sync));
     }
 
+    /// A watch is no more, and neither in nor out of sync.
+    pub fn watch_stopped(&self, resource: &'static str) {
+        self.0.in_sync.remove(&ResourceLabels { resource });
+    }
+
     /// The same, for readiness.
     #[must_use]
     pub fn is_watch_in_sync(&self, resource: &'static str) -> bool {

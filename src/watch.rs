@@ -29,6 +29,9 @@ mod pages;
 mod request;
 mod stream;
 
+/// So many answers in a row that there is no such kind are believed: they take about 16 s.
+const ABSENT: u32 = 6;
+
 /// An event and when it was received.
 pub type Received<E> = (E, Instant);
 
@@ -82,6 +85,8 @@ struct Course {
     capability: Capability,
     /// Turns in a row that came to nothing.
     failures: u32,
+    /// How often in a row the server did not have the kind.
+    absent: u32,
     /// Since when changes are followed.
     following: Option<Instant>,
 }
@@ -99,10 +104,24 @@ impl<W: Watched> Watch<W> {
 
     /// Lists, watches, and starts again for ever.
     pub async fn run(&self, client: &Client) {
+        self.go_on(client, u32::MAX).await;
+    }
+
+    /// The same until the API server does not have the kind any more. A CRD that has just come is known
+    /// before it is served: it has a quarter of a minute for that.
+    pub async fn run_while_served(&self, client: &Client) {
+        self.go_on(client, ABSENT).await;
+    }
+
+    /// Ends when the API server has said so many times in a row that it does not have the kind.
+    async fn go_on(&self, client: &Client, absent: u32) {
         let resource = self.watched.resource();
         let mut course = Course::default();
         while !self.out.is_closed() {
             let Err(end) = self.turn(client, &mut course).await;
+            if !matches!(end, End::Absent) {
+                course.absent = 0;
+            }
             let lasted = course
                 .following
                 .take()
@@ -122,6 +141,21 @@ impl<W: Watched> Watch<W> {
                         "the API server streams no lists: listing by pages"
                     );
                     continue;
+                }
+                End::Absent => {
+                    course.version = None;
+                    course.failures += 1;
+                    course.absent += 1;
+                    if course.absent >= absent {
+                        return;
+                    }
+                    if absent == u32::MAX && course.failures > 1 {
+                        warn!(
+                            failures = course.failures,
+                            "the API server does not have {resource}"
+                        );
+                        self.metrics.watch_in_sync(resource, false);
+                    }
                 }
                 End::Failed(why) => {
                     course.failures = if lasted { 1 } else { course.failures + 1 };

@@ -97,7 +97,15 @@ impl Client {
         Self::through(&Proxies::of_environment(), ca_pem, timeout)
     }
 
-    fn through(proxies: &Proxies, ca_pem: Option<&[u8]>, timeout: Duration) -> Result<Self, Error> {
+    /// The same with these proxies.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn through(
+        proxies: &Proxies,
+        ca_pem: Option<&[u8]>,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
         let unusable = || {
             let sentence = "there are no certificates to trust: put the system's CA bundle in place, or name a caFile";
             Error::new(ErrorKind::Invalid, sentence)
@@ -128,6 +136,11 @@ impl Client {
         timeout_at(deadline, self.exchange(ask))
             .await
             .unwrap_or_else(|_| Err(unavailable(operation, "did not answer in time")))
+    }
+
+    /// Sends a request whose answer the caller reads.
+    pub(crate) async fn execute(&self, request: Request) -> Result<Response, reqwest::Error> {
+        self.inner.execute(request).await
     }
 
     /// Sends a call to see whether it is answered, whatever the answer is.
@@ -360,7 +373,7 @@ async fn collect(
 }
 
 /// Grows into new room: a buffer that grows by itself leaves copies behind.
-fn append(body: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
+pub(crate) fn append(body: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
     if body.capacity() - body.len() < more.len() {
         let mut larger = Zeroizing::new(Vec::with_capacity((body.len() + more.len()) * 2));
         larger.extend_from_slice(body.as_slice());

@@ -24,6 +24,7 @@ pub mod sink;
 mod small_file;
 pub mod source;
 pub mod value;
+pub mod web;
 
 pub mod aws;
 pub mod azure;

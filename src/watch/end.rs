@@ -9,6 +9,8 @@ pub(super) enum End {
     Closed,
     /// The server streams no lists.
     CannotStream,
+    /// The server does not have the kind: its CRD is not there, or not yet in force.
+    Absent,
     /// It failed.
     Failed(String),
 }
@@ -23,6 +25,7 @@ impl End {
             kube::Error::Api(status) if status.code == 403 => Self::Failed(format!(
                 "the API server refuses to list and watch {resource}: JASM's account needs list and watch on {resource}"
             )),
+            kube::Error::Api(status) if status.code == 404 => Self::Absent,
             kube::Error::Api(status) if is_refusal(status.code, &status.message) => {
                 Self::CannotStream
             }
