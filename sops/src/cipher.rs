@@ -160,7 +160,7 @@ fn decode(text: &[u8]) -> Result<Text, Why> {
 }
 
 fn leaf(kind: Kind, plain: Text) -> Option<Leaf> {
-    if matches!(kind, Kind::Text | Kind::Comment) {
+    if kind == Kind::Text {
         return Some(Leaf::Text(plain));
     }
     let text = std::str::from_utf8(&plain).ok()?;
@@ -173,6 +173,8 @@ fn leaf(kind: Kind, plain: Text) -> Option<Leaf> {
             "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(Leaf::Bool(false)),
             _ => None,
         },
-        _ => time::canonical(text).map(Leaf::Time),
+        Kind::Time => time::canonical(text).map(Leaf::Time),
+        // A comment is no value.
+        Kind::Text | Kind::Comment => None,
     }
 }

@@ -85,11 +85,31 @@ impl Walk<'_> {
                 }
                 Ok(())
             }
-            Node::List(nodes) => nodes
-                .iter_mut()
-                .try_for_each(|node| self.node(node, matched)),
+            Node::List(nodes) => self.list(nodes, matched),
             Node::Leaf(leaf) => self.leaf(leaf, matched),
         }
+    }
+
+    /// A list's members. SOPS writes encrypted comments as members of their own; they are none.
+    fn list(&mut self, nodes: &mut Vec<Node>, matched: bool) -> Result<(), Error> {
+        let mut failure = None;
+        nodes.retain_mut(|node| {
+            if failure.is_some() || self.is_comment(node, matched) {
+                return false;
+            }
+            failure = self.node(node, matched).err();
+            true
+        });
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn is_comment(&self, node: &Node, matched: bool) -> bool {
+        let Node::Leaf(Leaf::Text(text)) = node else {
+            return false;
+        };
+        text.ends_with(b",type:comment]")
+            && self.metadata.scope.verdict(matched) != Verdict::Plain
+            && matches!(self.cipher.open(text, self.path()), Ok((Kind::Comment, _)))
     }
 
     fn leaf(&mut self, leaf: &mut Leaf, matched: bool) -> Result<(), Error> {
