@@ -13,6 +13,7 @@
 
 mod app_configuration;
 mod assume_role;
+mod aws_writes;
 mod azure;
 mod azure_answers;
 mod batches;
