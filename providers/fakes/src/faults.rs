@@ -65,6 +65,9 @@ impl Fault {
     }
 }
 
+/// Before a pattern: whatever changes something, by any method.
+const WRITE: &str = "WRITE ";
+
 #[derive(Debug)]
 struct Rule {
     pattern: String,
@@ -79,7 +82,7 @@ pub struct Faults(Mutex<Vec<Rule>>);
 
 impl Faults {
     /// `pattern` is matched with the path as it is sent, or with `METHOD path` if it does not begin
-    /// with `/` or `*`. The fault comes `times` times, or always.
+    /// with `/` or `*`; `WRITE path` is any method that changes something. The fault comes `times` times, or always.
     pub fn play(&self, pattern: &str, fault: Fault, times: Option<u32>) {
         lock(&self.0).push(Rule {
             pattern: pattern.to_owned(),
@@ -113,6 +116,8 @@ impl Rule {
     fn fits(&self, method: &str, path: &str) -> bool {
         if self.left == Some(0) {
             false
+        } else if let Some(pattern) = self.pattern.strip_prefix(WRITE) {
+            method != "GET" && method != "HEAD" && wildcard::matches(pattern, path)
         } else if self.pattern.starts_with(['/', '*']) {
             wildcard::matches(&self.pattern, path)
         } else {

@@ -1,4 +1,4 @@
-//! Google's cloud: two stores, two token services, the metadata server, on one address.
+//! Google's cloud: two stores, keys, two token services, the metadata server, on one address.
 //!
 //! The hosts that clients name are the real ones or this machine; a regional host serves its region only.
 
@@ -6,6 +6,7 @@ mod access;
 mod alt;
 mod error;
 mod iam_credentials;
+mod kms;
 mod metadata;
 mod page;
 mod parameter_manager;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use kms::Kms;
 pub use metadata::Node;
 pub use parameters::{Format, Parameters};
 pub use secrets::{Secrets, State};
@@ -44,7 +46,7 @@ pub struct Gcp {
     /// Whose ServiceAccount tokens the token service believes.
     pub trust: Arc<Trust>,
     /// Who may use what: `projects/P/secrets/S`, `projects/P` to list, `projects/P/locations/L/parameters/N`,
-    /// `serviceAccounts/EMAIL` to become that account. Projects are named by their id.
+    /// `projects/P/locations/L/keyRings/R/cryptoKeys/K`, `serviceAccounts/EMAIL` to become that account. Projects are named by their id.
     pub grants: Arc<Grants>,
     /// Access tokens.
     pub tokens: Arc<Tokens>,
@@ -52,6 +54,8 @@ pub struct Gcp {
     pub secrets: Secrets,
     /// Parameter Manager's entries.
     pub parameters: Parameters,
+    /// Cloud KMS's keys.
+    pub kms: Kms,
     pools: sts::Pools,
     node: metadata::Place,
     projects: Projects,
@@ -95,6 +99,9 @@ impl Gcp {
         }
         if ask.path == "/" || ask.path.starts_with("/computeMetadata/") {
             return Ok(metadata::answer(self, ask));
+        }
+        if ask.path.contains("/keyRings/") {
+            return kms::answer(self, ask);
         }
         let target = Target::parse(&ask.path)?;
         target.at_home(ask.host_name())?;

@@ -11,8 +11,8 @@ use jasm_providers::{ErrorKind, Known, Source, VersionToken, azure};
 use crate::support::{Calls, assert_clean, kind, list, read_one, soon, text, versioned, want};
 use crate::workload::{Account, ISSUER, cluster};
 
-const TENANT: &str = "11111111-1111-1111-1111-111111111111";
-const CLIENT: &str = "22222222-2222-2222-2222-222222222222";
+pub(crate) const TENANT: &str = "11111111-1111-1111-1111-111111111111";
+pub(crate) const CLIENT: &str = "22222222-2222-2222-2222-222222222222";
 pub(crate) const PRINCIPAL: &str = "shop-reader";
 
 pub(crate) struct World {
@@ -63,6 +63,17 @@ impl World {
             ca_pem: Some(self.ca.clone().into_bytes()),
             ..azure::Options::default()
         }
+    }
+
+    /// Another application.
+    pub(crate) fn add(&self, app: App) {
+        self.entra.add(app);
+    }
+
+    /// A token of a ServiceAccount of the cluster.
+    pub(crate) fn token(&self, namespace: &str, account: &str, audience: &str) -> String {
+        let token = self.signer.token(namespace, account, audience, 600);
+        token.unwrap()
     }
 
     pub(crate) fn connection(&self) -> azure::Connection {

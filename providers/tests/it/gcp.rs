@@ -43,6 +43,7 @@ impl World {
                 sts: endpoint.clone(),
                 iam_credentials: endpoint.clone(),
                 oauth: endpoint.clone(),
+                kms: endpoint.clone(),
                 metadata: endpoint,
             },
             cluster: gcp::Cluster {
@@ -65,6 +66,12 @@ impl World {
 
     pub(crate) fn web(&self) -> Account {
         Account::new(&self.signer, ("shop", "web"), &[])
+    }
+
+    /// A token of a ServiceAccount of the cluster.
+    pub(crate) fn token(&self, namespace: &str, account: &str, audience: &str) -> String {
+        let token = self.signer.token(namespace, account, audience, 600);
+        token.unwrap()
     }
 
     fn put(&self, name: &str, value: &[u8]) -> String {

@@ -22,6 +22,7 @@ mod contract;
 mod errors;
 mod gcp;
 mod hygiene;
+mod impersonation;
 mod irsa;
 mod kms;
 mod lanes;

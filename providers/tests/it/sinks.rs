@@ -4,12 +4,15 @@
 
 mod aws;
 mod cases;
+mod clouds;
+mod crash;
 mod relay;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jasm_providers::sink::{Fingerprint, Fingerprints, Held, Origin, Owner, Put};
+use jasm_fakes::Faults;
+use jasm_providers::sink::{Fingerprint, Fingerprints, Held, Holder, Origin, Owner, Put};
 use jasm_providers::{SecretBytes, Sink};
 
 use crate::support::{MARKER, soon};
@@ -32,6 +35,11 @@ pub(crate) trait Ground: Send + Sync {
 
     /// The largest value that is written.
     fn largest(&self) -> usize;
+
+    /// Whether the list tells that somebody else wrote a value; else [`Sink::holder`] does.
+    fn list_tells(&self) -> bool {
+        true
+    }
 
     /// Whether a digest can be written without a version.
     fn remarks(&self) -> bool;
@@ -59,6 +67,22 @@ pub(crate) trait Ground: Send + Sync {
 
     /// The next write is done, and its answer does not arrive.
     fn lose_an_answer(&self);
+
+    /// Somebody else writes something beside the mark; whether it was there already. None where nothing can
+    /// be written beside it.
+    async fn beside(&self, _name: &str) -> Option<bool> {
+        None
+    }
+
+    /// What can go wrong before the store, and which paths are those of entries.
+    fn faults(&self) -> Option<(Arc<Faults>, &'static str)> {
+        None
+    }
+
+    /// From now on the store may be read only; the word for the right that is missing.
+    fn deny(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Runs each case before a new ground.
@@ -92,6 +116,14 @@ macro_rules! contract {
 
 contract!(secrets_manager, super::aws::Secrets::new());
 contract!(parameter_store, super::aws::Parameters::new());
+contract!(gcp_secret_manager, super::clouds::Secrets::new());
+contract!(gcp_parameter_manager, super::clouds::Parameters::new());
+contract!(azure_key_vault, super::clouds::Vault::new());
+contract!(azure_app_configuration, super::clouds::Settings::new(None));
+contract!(
+    azure_app_configuration_with_a_label,
+    super::clouds::Settings::new(Some("prod"))
+);
 
 pub(crate) fn owner(name: &str) -> Owner {
     Owner {
@@ -129,6 +161,18 @@ pub(crate) fn put(name: &str, value: &str) -> Put {
 pub(crate) async fn listed(sink: &dyn Sink, name: &str, owner: &Owner) -> Option<Held> {
     let held = sink.held(owner, soon()).await.unwrap();
     held.into_iter().find(|held| held.name == name)
+}
+
+/// The entry as it is, after somebody else wrote it.
+pub(crate) async fn looked(ground: &dyn Ground, name: &str, owner: &Owner) -> Held {
+    let sink = ground.sink();
+    if ground.list_tells() {
+        return listed(&*sink, name, owner).await.unwrap();
+    }
+    match sink.holder(name, owner, soon()).await.unwrap() {
+        Holder::Owner(held) => held,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Whether the list tells that an entry is as it shall be.

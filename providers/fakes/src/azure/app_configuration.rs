@@ -64,6 +64,20 @@ impl AppConfiguration {
         lock(&self.stores).put(&store.to_ascii_lowercase(), setting)
     }
 
+    /// One, as it is.
+    #[must_use]
+    pub fn get(&self, store: &str, key: &str, label: Option<&str>) -> Option<Setting> {
+        let stores = lock(&self.stores);
+        stores.get(&store.to_ascii_lowercase(), key, label).cloned()
+    }
+
+    /// How often one was written, since it is there.
+    #[must_use]
+    pub fn revisions(&self, store: &str, key: &str, label: Option<&str>) -> usize {
+        self.get(store, key, label)
+            .map_or(0, |setting| setting.revision)
+    }
+
     /// Removes one; whether there was one.
     pub fn delete(&self, store: &str, key: &str, label: Option<&str>) -> bool {
         lock(&self.stores)

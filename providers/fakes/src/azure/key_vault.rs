@@ -1,10 +1,12 @@
-//! Key Vault's secrets: https://learn.microsoft.com/rest/api/keyvault/secrets
+//! Key Vault's secrets, and as much of its keys as decrypts: https://learn.microsoft.com/rest/api/keyvault/secrets
 
 mod deleted;
+mod keys;
 mod refusal;
 mod secrets;
 mod shape;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -16,8 +18,9 @@ use super::{Addressed, Azure, AzureCloud, addressed};
 use crate::lock::lock;
 use crate::server::Cloud;
 use crate::{Answer, Ask};
+use keys::Keys;
 use refusal::Refusal;
-use secrets::{Secret, Vaults};
+use secrets::{Secret, Vaults, Version};
 
 /// GetSecrets, maxresults.
 const PAGE: usize = 25;
@@ -32,6 +35,7 @@ pub struct KeyVault {
     authority: Mutex<Option<String>>,
     cloud: Mutex<AzureCloud>,
     vaults: Mutex<Vaults>,
+    keys: Keys,
     page: AtomicUsize,
 }
 
@@ -44,6 +48,7 @@ impl KeyVault {
             authority: Mutex::default(),
             cloud: Mutex::default(),
             vaults: Mutex::default(),
+            keys: Keys::default(),
             page: AtomicUsize::new(PAGE),
         })
     }
@@ -72,6 +77,68 @@ impl KeyVault {
         self.with(vault, name, |secret| {
             secret.add(value, None, Default::default()).id.clone()
         })
+    }
+
+    /// Adds a version with the tags of the one before, as somebody does who changes the value alone.
+    pub fn change(&self, vault: &str, name: &str, value: &str) {
+        self.with(vault, name, |secret| {
+            let tags = secret.find(None).map(|version| version.tags.clone());
+            secret.add(value, None, tags.unwrap_or_default());
+        });
+    }
+
+    /// Puts another tag on the current version.
+    pub fn tag(&self, vault: &str, name: &str, tag: &str, text: &str) {
+        self.with(vault, name, |secret| {
+            if let Some(version) = secret.find_mut(None) {
+                version.tags.insert(tag.to_owned(), text.to_owned());
+                version.updated += 1;
+            }
+        });
+    }
+
+    /// The current value.
+    #[must_use]
+    pub fn value(&self, vault: &str, name: &str) -> Option<Vec<u8>> {
+        self.current(vault, name, |version| version.value.0.clone())
+    }
+
+    /// The tags of the current version.
+    #[must_use]
+    pub fn tags(&self, vault: &str, name: &str) -> BTreeMap<String, String> {
+        self.current(vault, name, |version| version.tags.clone())
+            .unwrap_or_default()
+    }
+
+    /// How many versions there are.
+    #[must_use]
+    pub fn versions(&self, vault: &str, name: &str) -> usize {
+        let vaults = lock(&self.vaults);
+        let secret = vaults
+            .live
+            .get(vault)
+            .and_then(|all| all.get(&name.to_ascii_lowercase()));
+        secret.map_or(0, |secret| secret.versions.len())
+    }
+
+    fn current<T>(&self, vault: &str, name: &str, of: impl Fn(&Version) -> T) -> Option<T> {
+        let vaults = lock(&self.vaults);
+        let secret = vaults.live.get(vault)?.get(&name.to_ascii_lowercase())?;
+        secret.find(None).map(of)
+    }
+
+    /// Makes a key of a vault; its version. Whoever has a vault's grants has those of its keys.
+    ///
+    /// # Errors
+    /// No key can be made.
+    pub fn add_key(&self, vault: &str, name: &str) -> Result<String, String> {
+        self.keys.add(vault, name)
+    }
+
+    /// Encrypts with a key's public half, as `RSA-OAEP-256`; none where there is no such key.
+    #[must_use]
+    pub fn encrypt(&self, vault: &str, name: &str, plain: &[u8]) -> Option<Vec<u8>> {
+        self.keys.encrypt(vault, name, plain)
     }
 
     /// Enables or disables a version, or the current one; whether there is one.
@@ -163,6 +230,12 @@ impl Call<'_> {
             ["deletedsecrets", name, "recover"] if method == Method::POST => {
                 deleted::recover(self, name)
             }
+            ["keys", name, version, "decrypt"] if method == Method::POST => {
+                keys::decrypt(self, name, version)
+            }
+            ["keys", name, version, "encrypt"] if method == Method::POST => {
+                keys::encrypt(self, name, version)
+            }
             _ => Err(Refusal::no_such_path()),
         }
     }
@@ -248,6 +321,7 @@ impl Call<'_> {
             let version = secret.find_mut(Some(version).filter(|version| !version.is_empty()));
             let version = version.ok_or_else(|| Refusal::missing(name))?;
             shape::read(&body, version);
+            version.updated += 1;
             Ok(Answer::json(
                 200,
                 &shape::item(self.vault, &shown, version, true),

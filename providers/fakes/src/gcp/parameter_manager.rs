@@ -1,5 +1,7 @@
 //! Parameter Manager, v1, as REST: `global` and regions.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use serde_json::{Map, Value as Json, json};
 
@@ -7,6 +9,7 @@ use super::access::allowed;
 use super::error::Refused;
 use super::parameters::{Format, Parameter, Version};
 use super::resource::{At, Target};
+use super::secret_manager::words;
 use super::secrets::State;
 use super::{Gcp, alt, payload, render};
 use crate::{Answer, Ask};
@@ -27,6 +30,7 @@ pub(super) fn answer(gcp: &Gcp, ask: &Ask, at: &At) -> Result<Answer, Refused> {
         (None, None, "") if get => call.list(),
         (None, None, "") if post => call.create(),
         (Some(_), None, "") if get => call.get(),
+        (Some(_), None, "") if patch => call.update(),
         (Some(_), None, "") if delete => call.delete(),
         (Some(_), Some(None), "") if get => call.versions(),
         (Some(_), Some(None), "") if post => call.add_version(),
@@ -125,12 +129,8 @@ impl Call<'_> {
         };
         let name = format!("{}/parameters/{id}", self.at.parent(&self.project));
         let mut parameter = Parameter::new(format);
-        if let Some(labels) = body.get("labels").and_then(Json::as_object) {
-            parameter.labels = labels
-                .iter()
-                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-                .collect();
-        }
+        words::check(&body).map_err(|refused| refused.by(&who))?;
+        parameter.labels = labels(&body);
         self.gcp.parameters.with(|all| {
             if all.contains_key(&name) {
                 return Err(Refused::exists(&name).by(&who));
@@ -143,6 +143,22 @@ impl Call<'_> {
 
     fn get(&self) -> Result<Answer, Refused> {
         let (who, shape) = self.with("parameters.get", |parameter| {
+            Ok(self.shape(&self.key(), parameter))
+        })?;
+        Ok(Answer::json(200, &shape).by(who))
+    }
+
+    fn update(&self) -> Result<Answer, Refused> {
+        let mask = self.ask.param("updateMask").unwrap_or_default();
+        let body = self.ask.json().unwrap_or_default();
+        let (who, shape) = self.with("parameters.update", |parameter| {
+            if mask != "labels" {
+                return Err(Refused::invalid(
+                    "update_mask names a field that cannot be updated.",
+                ));
+            }
+            words::check(&body)?;
+            parameter.labels = labels(&body);
             Ok(self.shape(&self.key(), parameter))
         })?;
         Ok(Answer::json(200, &shape).by(who))
@@ -371,4 +387,13 @@ impl Call<'_> {
         }
         Json::Object(shape)
     }
+}
+
+fn labels(body: &Json) -> BTreeMap<String, String> {
+    let labels = body.get("labels").and_then(Json::as_object);
+    labels
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
 }

@@ -109,6 +109,34 @@ impl Parameters {
         })
     }
 
+    /// The value of the version that was made last.
+    pub fn value(&self, name: &str) -> Option<Vec<u8>> {
+        self.with(|all| Some(all.get(name)?.versions.last()?.value.0.clone()))
+    }
+
+    /// How many versions there are.
+    pub fn versions(&self, name: &str) -> usize {
+        self.with(|all| {
+            all.get(name)
+                .map_or(0, |parameter| parameter.versions.len())
+        })
+    }
+
+    /// The labels of a parameter.
+    pub fn labels(&self, name: &str) -> BTreeMap<String, String> {
+        self.with(|all| all.get(name).map(|parameter| parameter.labels.clone()))
+            .unwrap_or_default()
+    }
+
+    /// Puts another label on a parameter.
+    pub fn label(&self, name: &str, label: &str, value: &str) {
+        self.with(|all| {
+            if let Some(parameter) = all.get_mut(name) {
+                parameter.labels.insert(label.to_owned(), value.to_owned());
+            }
+        });
+    }
+
     /// Disables or enables a version; whether there is one.
     pub fn set_disabled(&self, name: &str, version: &str, disabled: bool) -> bool {
         self.with(|all| {

@@ -2,6 +2,7 @@
 
 mod filter;
 mod shape;
+pub(super) mod words;
 
 use http::Method;
 use serde_json::{Map, Value as Json, json};
@@ -160,6 +161,7 @@ impl Call<'_> {
             at.name(&self.project),
             at.name(&self.gcp.projects.number(&self.project)),
         );
+        words::check(&body).map_err(|refused| refused.by(&who))?;
         self.gcp.secrets.with(|all| {
             if all.contains_key(&key) {
                 return Err(Refused::exists(&shown).by(&who));
@@ -186,7 +188,10 @@ impl Call<'_> {
     fn update(&self) -> Result<Answer, Refused> {
         let mask = self.ask.param("updateMask").unwrap_or_default();
         let body = self.ask.json().unwrap_or_default();
+        let etag = body.get("etag").and_then(Json::as_str);
         let (who, shape) = self.with("secrets.update", |secret| {
+            is_current(secret, etag)?;
+            words::check(&body)?;
             let mut wanted = Map::new();
             for field in mask.split(',') {
                 // Masks come in both spellings.
@@ -205,6 +210,7 @@ impl Call<'_> {
                 );
             }
             shape::read(&Json::Object(wanted), secret);
+            secret.touch();
             Ok(shape::secret(
                 &self.shown(),
                 secret,
@@ -215,7 +221,10 @@ impl Call<'_> {
     }
 
     fn delete(&self) -> Result<Answer, Refused> {
-        let (who, ()) = self.with("secrets.delete", |_| Ok(()))?;
+        let etag = self.ask.param("etag");
+        let (who, ()) = self.with("secrets.delete", |secret| {
+            is_current(secret, etag.as_deref())
+        })?;
         self.gcp.secrets.delete(&self.key());
         Ok(Answer::json(200, &json!({})).by(who))
     }
@@ -227,6 +236,9 @@ impl Call<'_> {
                 .get("payload")
                 .ok_or_else(|| Refused::invalid("payload is missing."))?;
             let (value, checked) = payload::read(given, LARGEST)?;
+            if value.0.is_empty() {
+                return Err(Refused::invalid("Secret Payload cannot be empty."));
+            }
             let version = secret.add(value, checked);
             Ok(shape::version(self.ask, &self.shown(), version))
         })?;
@@ -309,5 +321,15 @@ impl Call<'_> {
             ))
         })?;
         Ok(Answer::json(200, &shape).by(who))
+    }
+}
+
+/// A write without an etag is under no condition.
+fn is_current(secret: &Secret, etag: Option<&str>) -> Result<(), Refused> {
+    match etag.filter(|etag| !etag.is_empty()) {
+        Some(etag) if etag != secret.etag => Err(Refused::precondition(
+            "The etag provided in the request does not match the resource's current etag.",
+        )),
+        _ => Ok(()),
     }
 }

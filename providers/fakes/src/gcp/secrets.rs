@@ -56,6 +56,8 @@ pub(super) struct Secret {
     pub(super) annotations: BTreeMap<String, String>,
     pub(super) aliases: BTreeMap<String, usize>,
     pub(super) versions: Vec<Version>,
+    /// Another one after each change of what is not a version.
+    pub(super) etag: String,
     /// Its checksums are sent wrong.
     pub(super) spoilt: bool,
 }
@@ -65,8 +67,14 @@ impl Secret {
         Self {
             order,
             created: rfc3339_now(),
+            etag: etag(),
             ..Self::default()
         }
+    }
+
+    /// What is not a version was changed, if only to what it was.
+    pub(super) fn touch(&mut self) {
+        self.etag = etag();
     }
 
     pub(super) fn add(&mut self, value: Value, checked: bool) -> &Version {
@@ -105,6 +113,11 @@ impl Secret {
     }
 }
 
+/// With its quotes, as Google has it.
+fn etag() -> String {
+    format!("\"{:016x}\"", fastrand::u64(..))
+}
+
 /// All secrets, by `projects/ID[/locations/L]/secrets/S`.
 #[derive(Debug, Default)]
 pub struct Secrets(Mutex<BTreeMap<String, Secret>>);
@@ -119,6 +132,33 @@ impl Secrets {
                 .or_insert_with(|| Secret::new(order));
             secret.add(Value(value.to_vec()), false).number
         })
+    }
+
+    /// The value of the newest version.
+    pub fn value(&self, name: &str) -> Option<Vec<u8>> {
+        self.with(|all| Some(all.get(name)?.versions.last()?.value.0.clone()))
+    }
+
+    /// How many versions there are.
+    pub fn versions(&self, name: &str) -> usize {
+        self.with(|all| all.get(name).map_or(0, |secret| secret.versions.len()))
+    }
+
+    /// What stands on a secret, by name.
+    pub fn annotations(&self, name: &str) -> BTreeMap<String, String> {
+        self.with(|all| all.get(name).map(|secret| secret.annotations.clone()))
+            .unwrap_or_default()
+    }
+
+    /// Puts something else on a secret, by name.
+    pub fn annotate(&self, name: &str, annotation: &str, value: &str) {
+        self.with(|all| {
+            if let Some(secret) = all.get_mut(name) {
+                let (name, value) = (annotation.to_owned(), value.to_owned());
+                secret.annotations.insert(name, value);
+                secret.touch();
+            }
+        });
     }
 
     /// Changes the state of a version, by number, alias or `latest`; whether there is one.

@@ -24,6 +24,7 @@ pub(crate) fn options(endpoint: &str) -> gcp::Options {
             sts: endpoint.to_owned(),
             iam_credentials: endpoint.to_owned(),
             oauth: endpoint.to_owned(),
+            kms: endpoint.to_owned(),
             metadata: endpoint.to_owned(),
         },
         cluster: gcp::Cluster {

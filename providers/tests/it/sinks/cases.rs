@@ -7,7 +7,7 @@ use jasm_providers::ErrorKind;
 use jasm_providers::sink::{Holder, WriteError};
 use tokio::task::JoinSet;
 
-use super::{Ground, fingerprint, listed, owner, put, put_bytes, tells};
+use super::{Ground, fingerprint, listed, looked, owner, put, put_bytes, tells};
 use crate::support::{MARKER, assert_clean, soon};
 
 pub(crate) async fn what_is_created_is_held_and_traced(ground: &dyn Ground) {
@@ -128,7 +128,7 @@ pub(crate) async fn what_somebody_else_writes_is_seen(ground: &dyn Ground) {
     sink.create(&put, &mine, soon()).await.unwrap();
     for turn in 0..2 {
         ground.change(&name, &format!("theirs {turn}")).await;
-        let held = listed(&*sink, &name, &mine).await.unwrap();
+        let held = looked(ground, &name, &mine).await;
         assert!(!tells(&held, &put), "{turn}");
         assert_eq!(held.fingerprint, None);
         let versions = ground.versions(&name).await;
@@ -159,7 +159,7 @@ pub(crate) async fn what_changed_since_the_list_is_not_written(ground: &dyn Grou
     assert_eq!(refused, Err(WriteError::Changed));
     assert_eq!(ground.value(&name).await.as_deref(), Some(&b"theirs"[..]));
     // After another look it is.
-    let held = listed(&*sink, &name, &mine).await.unwrap();
+    let held = looked(ground, &name, &mine).await;
     sink.update(&held, &put(&name, "two"), &mine, soon())
         .await
         .unwrap();
@@ -315,7 +315,7 @@ pub(crate) async fn a_digest_is_renewed_without_a_version(ground: &dyn Ground) {
     }
     assert_eq!(held.fingerprint.as_ref(), Some(&put.fingerprint));
     ground.change(&name, "theirs").await;
-    let held = listed(&*sink, &name, &mine).await.unwrap();
+    let held = looked(ground, &name, &mine).await;
     assert_eq!(held.fingerprint, None);
     sink.update(&held, &put, &mine, soon()).await.unwrap();
     let held = listed(&*sink, &name, &mine).await.unwrap();

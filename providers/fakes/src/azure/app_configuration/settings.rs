@@ -22,6 +22,7 @@ pub struct Setting {
     pub locked: bool,
     pub(super) etag: String,
     pub(super) modified: String,
+    pub(super) revision: usize,
 }
 
 impl Setting {
@@ -94,10 +95,9 @@ impl Stores {
         setting.modified = rfc3339_now();
         let etag = setting.etag.clone();
         let place = (setting.key.clone(), setting.label.clone());
-        self.stores
-            .entry(store.to_owned())
-            .or_default()
-            .insert(place, setting);
+        let store = self.stores.entry(store.to_owned()).or_default();
+        setting.revision = store.get(&place).map_or(0, |old| old.revision) + 1;
+        store.insert(place, setting);
         etag
     }
 

@@ -55,6 +55,11 @@ impl Refusal {
         refusal(404, "SecretNotFound", message)
     }
 
+    pub(super) fn no_key(name: &str) -> Self {
+        let message = format!("A key with (name/id) {name} was not found in this key vault.");
+        refusal(404, "KeyNotFound", message)
+    }
+
     pub(super) fn no_such_path() -> Self {
         refusal(404, "NotFound", "The requested resource does not exist.")
     }

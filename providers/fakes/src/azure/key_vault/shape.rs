@@ -23,7 +23,7 @@ pub(super) fn item(vault: &str, name: &str, version: &Version, with_version: boo
     let mut attributes = json!({
         "enabled": version.enabled,
         "created": version.created,
-        "updated": version.created,
+        "updated": version.updated,
         "recoveryLevel": "Recoverable+Purgeable",
         "recoverableDays": 90,
     });

@@ -13,10 +13,7 @@ pub(super) fn secret(name: &str, secret: &Secret, regional: bool) -> Json {
     let mut shape = Map::new();
     shape.insert("name".to_owned(), json!(name));
     shape.insert("createTime".to_owned(), json!(secret.created));
-    shape.insert(
-        "etag".to_owned(),
-        json!(format!("\"{:x}\"", secret.versions.len() + 1)),
-    );
+    shape.insert("etag".to_owned(), json!(secret.etag));
     if !regional {
         shape.insert("replication".to_owned(), json!({"automatic": {}}));
     }
