@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jasm_providers::web::Web;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -14,7 +15,7 @@ use crate::client::Clients;
 use crate::configuration::{self, Config, Origin};
 use crate::events::Publisher;
 use crate::identity::ServiceAccounts;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, PushQueue};
 use crate::pull::apply::Objects;
 use crate::pull::index::{Event, Index, Key};
 use crate::pull::observe::{self, Observed, Ours};
@@ -23,6 +24,7 @@ use crate::pull::reconcile::Reconciler;
 use crate::pull::report::Reporter;
 use crate::pull::request::ObjectKind;
 use crate::pull::workload::Workloads;
+use crate::push::{self, source::definitions};
 use crate::queue::{Handle, Queue};
 use crate::server::{self, Health};
 use crate::settings::Rights;
@@ -53,6 +55,7 @@ pub async fn run(origin: Origin) -> Result<(), String> {
         requests: client,
         watches,
         own,
+        namespace,
     } = Clients::connect().await?;
     let index = Arc::new(Mutex::new(Index::default()));
     let accounts = ServiceAccounts::new(client.clone(), own, index.clone());
@@ -86,7 +89,7 @@ pub async fn run(origin: Origin) -> Result<(), String> {
         config: config.clone(),
         objects: Objects::new(client.clone(), rights, metrics.clone()),
         workloads: Workloads::new(client.clone()),
-        reporter: Reporter::new(publisher),
+        reporter: Reporter::new(publisher.clone()),
         metrics: metrics.clone(),
         queue: queue_handle.clone(),
         observed: observed.clone(),
@@ -94,6 +97,20 @@ pub async fn run(origin: Origin) -> Result<(), String> {
     });
     let (received, receive) = mpsc::unbounded_channel();
     let watch = Watch::new(Pods, received, metrics.clone());
+    let (push_handle, push_queue) = Queue::new();
+    let push_index = Arc::new(Mutex::new(push::index::Index::default()));
+    let pusher = Arc::new(push::reconcile::Reconciler {
+        index: push_index.clone(),
+        config: config.clone(),
+        objects: push::objects::Objects::new(client.clone()),
+        keyring: push::keyring::Keyring::new(client.clone(), namespace),
+        web: Web::new(None).map_err(|error| error.to_string())?,
+        publisher,
+        metrics: metrics.clone(),
+        queue: push_handle.clone(),
+        states: Mutex::default(),
+    });
+    let (push_received, push_receive) = mpsc::unbounded_channel();
     let stop = CancellationToken::new();
 
     info!(%address, version = env!("CARGO_PKG_VERSION"), "started");
@@ -118,6 +135,26 @@ pub async fn run(origin: Origin) -> Result<(), String> {
             queue_handle.clone(),
         ));
     }
+    parts.spawn(definitions::follow(
+        watches.clone(),
+        push_received,
+        metrics.clone(),
+    ));
+    parts.spawn(take_in_objects(
+        push_receive,
+        push_index.clone(),
+        push_handle.clone(),
+    ));
+    parts.spawn(push::directories::follow(
+        config.clone(),
+        push_index.clone(),
+        push_handle.clone(),
+    ));
+    parts.spawn(wake_objects_on_config(
+        config.clone(),
+        push_index,
+        push_handle,
+    ));
     parts.spawn(async move { watch.run(&watches).await });
     parts.spawn(take_in(
         receive,
@@ -127,8 +164,13 @@ pub async fn run(origin: Origin) -> Result<(), String> {
     ));
     parts.spawn(wake_on_config(config, index, queue_handle));
     let mut sending = tokio::spawn(send_events);
+    let push_metrics = PushQueue(metrics.clone());
     let work = move |key| reconciler.clone().run(key);
-    let mut working = tokio::spawn(queue.run(stop.clone(), metrics, work));
+    let pulling = queue.run(stop.clone(), metrics, work);
+    let work = move |key| pusher.clone().run(key);
+    let pushing = push_queue.run(stop.clone(), push_metrics, work);
+    // Either ends by itself only where a run of it panicked: then both do.
+    let mut working = tokio::spawn(async move { tokio::try_join!(pulling, pushing).map(|_| ()) });
 
     tokio::select! {
         signal = signals.next() => info!(signal, "stopping: finishing what is under way"),
@@ -156,6 +198,34 @@ pub async fn run(origin: Origin) -> Result<(), String> {
         warn!("not every event was sent in time");
     }
     Ok(())
+}
+
+/// Takes what the watches of the push half received into its index, and wakes whom it concerns.
+async fn take_in_objects(
+    mut receive: mpsc::UnboundedReceiver<Received<push::index::Event>>,
+    index: Arc<Mutex<push::index::Index>>,
+    queue: Handle<push::index::ObjectKey>,
+) {
+    while let Some((event, _)) = receive.recv().await {
+        let woken = { index.lock().unwrap_or_else(PoisonError::into_inner) }.apply(event);
+        woken.into_iter().for_each(|key| queue.now(key));
+    }
+    // The watches end with the program.
+    std::future::pending::<()>().await;
+}
+
+/// A new config may name the store that was missing.
+async fn wake_objects_on_config(
+    mut config: watch::Receiver<Arc<Config>>,
+    index: Arc<Mutex<push::index::Index>>,
+    queue: Handle<push::index::ObjectKey>,
+) {
+    while config.changed().await.is_ok() {
+        let index = index.lock().unwrap_or_else(PoisonError::into_inner);
+        index.objects().for_each(|key| queue.now(key.clone()));
+    }
+    // The config ends with the program.
+    std::future::pending::<()>().await;
 }
 
 /// Takes what the watch received into the index and wakes what it concerns.

@@ -39,6 +39,8 @@ pub struct Clients {
     pub watches: Client,
     /// For whom the token is that both show.
     pub own: Own,
+    /// JASM's own namespace; of a kubeconfig that of its context.
+    pub namespace: String,
 }
 
 impl Clients {
@@ -63,6 +65,7 @@ impl Clients {
             requests,
             watches,
             own,
+            namespace: config.default_namespace,
         })
     }
 }

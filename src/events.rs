@@ -18,7 +18,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 
 use crate::metrics::Metrics;
-use crate::pull::condition::Reason;
 
 /// How long until a lasting condition is said again.
 pub const SAID_AGAIN: Duration = Duration::from_secs(30 * 60);
@@ -59,7 +58,7 @@ pub struct Notice {
     /// A problem, not news.
     pub warning: bool,
     /// Why.
-    pub reason: Reason,
+    pub reason: &'static str,
     /// What, where, what to do: one stable sentence without values.
     pub note: String,
 }
@@ -181,7 +180,7 @@ impl Sender {
             Ok(Err(kube::Error::Api(status))) => {
                 debug!(
                     code = status.code,
-                    reason = notice.reason.as_str(),
+                    reason = notice.reason,
                     "an event was refused"
                 );
                 "refused"
@@ -225,7 +224,7 @@ impl Memory {
     /// The event's name, or nothing if that was said already.
     fn name(&mut self, notice: &Notice, now: Instant) -> Option<String> {
         let mut hash = Sha256::new();
-        for part in [&notice.regarding.uid, notice.reason.as_str(), &notice.note] {
+        for part in [&notice.regarding.uid, notice.reason, &notice.note] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -288,7 +287,7 @@ fn event(notice: &Notice, name: String, instance: &str, at: Timestamp) -> Event 
         action: Some("Sync".to_owned()),
         event_time: Some(MicroTime(at)),
         note: Some(cut(&notice.note).to_owned()),
-        reason: Some(notice.reason.as_str().to_owned()),
+        reason: Some(notice.reason.to_owned()),
         regarding: Some(ObjectReference {
             api_version: Some(regarding.api_version.clone()),
             kind: Some(regarding.kind.clone()),
@@ -327,7 +326,7 @@ mod tests {
                 uid: "u".into(),
             },
             warning: true,
-            reason: Reason::FetchFailed,
+            reason: "FetchFailed",
             note: note.to_owned(),
         }
     }

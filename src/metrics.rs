@@ -52,6 +52,17 @@ struct ResourceLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EntryLabels {
+    store: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabels {
     outcome: &'static str,
 }
@@ -80,6 +91,11 @@ struct Inner {
     config_good: Gauge<i64, AtomicI64>,
     reloads: Family<OutcomeLabels, Counter>,
     terminating: Counter<u64, AtomicU64>,
+    pushes: Family<ReasonLabels, Counter>,
+    push_seconds: Histogram,
+    entries: Family<EntryLabels, Counter>,
+    push_pending: Gauge,
+    push_running: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -114,6 +130,9 @@ impl Metrics {
             (Family::default(), Family::default(), Family::default());
         let repairs = Family::default();
         let terminating = Counter::default();
+        let (pushes, entries) = (Family::default(), Family::default());
+        let push_seconds = histogram();
+        let (push_pending, push_running) = (Gauge::default(), Gauge::default());
         let seconds = || Unit::Seconds;
         registry.register_with_unit(
             "pod_to_object",
@@ -192,6 +211,32 @@ impl Metrics {
             terminating.clone(),
         );
         registry.register(
+            "pushes",
+            "Runs of SecretManagerConfigs by what they came to",
+            pushes.clone(),
+        );
+        registry.register_with_unit(
+            "push",
+            "From the begin of a run of a SecretManagerConfig to its end",
+            seconds(),
+            push_seconds.clone(),
+        );
+        registry.register(
+            "push_entries",
+            "Entries of stores by what became of them",
+            entries.clone(),
+        );
+        registry.register(
+            "push_queue_pending",
+            "SecretManagerConfigs that are due now or later",
+            push_pending.clone(),
+        );
+        registry.register(
+            "push_queue_running",
+            "SecretManagerConfigs that are worked on",
+            push_running.clone(),
+        );
+        registry.register(
             "build",
             "The program",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
@@ -216,6 +261,11 @@ impl Metrics {
             config_good,
             reloads,
             terminating,
+            pushes,
+            push_seconds,
+            entries,
+            push_pending,
+            push_running,
         }))
     }
 
@@ -357,10 +407,46 @@ impl Metrics {
             .inc();
     }
 
+    /// A run of a `SecretManagerConfig`.
+    pub fn pushed(&self, reason: &'static str, took: Duration) {
+        let labels = ReasonLabels { reason };
+        self.0.pushes.get_or_create(&labels).inc();
+        self.0.push_seconds.observe(took.as_secs_f64());
+    }
+
+    /// What became of the entries of a store.
+    pub fn entries(&self, store: &str, report: &crate::push::write::Report) {
+        for (_, fate) in &report.entries {
+            let labels = EntryLabels {
+                store: store.to_owned(),
+                outcome: fate.word(),
+            };
+            self.0.entries.get_or_create(&labels).inc();
+        }
+    }
+
     /// The namespace of a target is being deleted.
     pub fn namespace_terminating(&self) {
         self.0.terminating.inc();
     }
+}
+
+/// The queue of `SecretManagerConfig`s.
+#[derive(Debug)]
+pub struct PushQueue(pub Metrics);
+
+impl crate::queue::Gauge for PushQueue {
+    fn depth(&self, pending: usize, running: usize) {
+        let Inner {
+            push_pending,
+            push_running,
+            ..
+        } = &*self.0.0;
+        push_pending.set(i64::try_from(pending).unwrap_or(i64::MAX));
+        push_running.set(i64::try_from(running).unwrap_or(i64::MAX));
+    }
+
+    fn waited(&self, _: Duration) {}
 }
 
 impl crate::queue::Gauge for Metrics {

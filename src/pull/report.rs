@@ -75,7 +75,7 @@ impl Reporter {
             self.publisher.say(Notice {
                 regarding,
                 warning: true,
-                reason: row.reason,
+                reason: row.reason.as_str(),
                 note: note.clone(),
             });
         }
@@ -157,7 +157,7 @@ impl Reporter {
         self.publisher.say(Notice {
             regarding: of_pod(&requester.pod.pod),
             warning: false,
-            reason: Reason::synced(target.kind),
+            reason: Reason::synced(target.kind).as_str(),
             note: format!("{} {} {what}{from}", target.kind.as_str(), target.name),
         });
     }

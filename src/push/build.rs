@@ -13,10 +13,10 @@ use super::condition::{Problem, Reason};
 use super::crd::SecretManagerConfigSpec;
 use super::entries::{self, Built, Desired};
 use super::kustomize::{self, Kind};
+use super::layout;
 use super::route;
 use super::source::Snapshot;
 use super::source::files::Wanted;
-use super::{layout, tree};
 
 /// Rounds of decrypting what a kustomization reads: each file that is decrypted may name others.
 const ROUNDS: usize = 32;
@@ -105,9 +105,8 @@ async fn decrypt(
         return Ok(());
     };
     let decrypted = jasm_sops::decrypt(content.expose(), format, keys, service).await;
-    let mut plain = decrypted.map_err(|error| {
-        Problem::new(Reason::DecryptionFailed, format!("{path}: {error}"))
-    })?;
+    let mut plain = decrypted
+        .map_err(|error| Problem::new(Reason::DecryptionFailed, format!("{path}: {error}")))?;
     // Its own buffer is zeroed where it is left; nothing is copied.
     let content = SecretBytes::new(std::mem::take(&mut *plain));
     snapshot
@@ -125,7 +124,11 @@ fn nothing_left_out(
 ) -> Result<(), Problem> {
     for (path, why) in &snapshot.left_out {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let above = tree::is_below(folder, path) || folder == path;
+        let below = |outer: &str| {
+            { folder.strip_prefix(outer) }
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let above = below(path);
         let read = parent == folder && route::route(name, spec.configs.as_ref()).is_some();
         if read || above {
             let message = format!("{path} is in the source and cannot be taken: {why}");

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jasm_providers::aws::KeyArn;
 use jasm_providers::{Error, ErrorKind, Identity, Principal, SecretBytes};
@@ -99,7 +98,10 @@ impl Services {
                     ) && account.is_none_or(|account| account == key.account())
                 })?;
                 match store.keys(self.identity())? {
-                    Keys::Aws(keys) => keys.decrypt(&key, &decoded(enc, &STANDARD)?, context, deadline).await,
+                    Keys::Aws(keys) => {
+                        keys.decrypt(&key, &decoded(enc, &STANDARD)?, context, deadline)
+                            .await
+                    }
                     _ => Err(misplaced()),
                 }
             }
@@ -116,7 +118,10 @@ impl Services {
                     )
                 })?;
                 match store.keys(self.identity())? {
-                    Keys::Gcp(keys) => keys.decrypt(resource_id, &decoded(enc, &STANDARD)?, deadline).await,
+                    Keys::Gcp(keys) => {
+                        keys.decrypt(resource_id, &decoded(enc, &STANDARD)?, deadline)
+                            .await
+                    }
                     _ => Err(misplaced()),
                 }
             }
@@ -144,25 +149,38 @@ impl Services {
                 enc,
             } => {
                 let Some(token) = &self.vault_token else {
-                    let sentence = "decryption.secretRef names no Secret with the key sops.vault-token";
+                    let sentence =
+                        "decryption.secretRef names no Secret with the key sops.vault-token";
                     return Err(Error::new(ErrorKind::Unauthenticated, sentence));
                 };
-                let same = |one: &str| one.trim_end_matches('/').eq_ignore_ascii_case(address.trim_end_matches('/'));
+                let same = |one: &str| {
+                    one.trim_end_matches('/')
+                        .eq_ignore_ascii_case(address.trim_end_matches('/'))
+                };
                 // The object's own token decides what it may do there, so no rule has to.
                 let stores = &self.config.settings.stores;
                 let store = { stores.iter() }
-                    .filter(|store| matches!(&store.backend, Backend::Vault(at) if same(&at.address)))
+                    .filter(
+                        |store| matches!(&store.backend, Backend::Vault(at) if same(&at.address)),
+                    )
                     .find_map(|store| self.config.stores.get(&store.name));
                 let Some(store) = store else {
-                    let sentence = format!("JASM's config names no store of kind vault at {address}, so nobody is asked");
+                    let sentence = format!(
+                        "JASM's config names no store of kind vault at {address}, so nobody is asked"
+                    );
                     return Err(Error::new(ErrorKind::Denied, sentence));
                 };
                 match store.keys(Identity::Controller)? {
-                    Keys::Vault(keys) => keys.decrypt(engine_path, key_name, enc, token, deadline).await,
+                    Keys::Vault(keys) => {
+                        keys.decrypt(engine_path, key_name, enc, token, deadline)
+                            .await
+                    }
                     _ => Err(misplaced()),
                 }
             }
-            Recipient::Age { .. } | Recipient::Pgp { .. } | Recipient::Unsupported { .. } => Err(misplaced()),
+            Recipient::Age { .. } | Recipient::Pgp { .. } | Recipient::Unsupported { .. } => {
+                Err(misplaced())
+            }
         }
     }
 
@@ -202,10 +220,16 @@ impl KeyService for Services {
 
 fn decoded(text: &str, engine: &impl base64::Engine) -> Result<Vec<u8>, Error> {
     engine.decode(text.trim()).map_err(|_| {
-        Error::new(ErrorKind::Invalid, "what the file says is encrypted with the key is not base64")
+        Error::new(
+            ErrorKind::Invalid,
+            "what the file says is encrypted with the key is not base64",
+        )
     })
 }
 
 fn misplaced() -> Error {
-    Error::new(ErrorKind::Unsupported, "nobody can be asked for a key of this kind")
+    Error::new(
+        ErrorKind::Unsupported,
+        "nobody can be asked for a key of this kind",
+    )
 }

@@ -4,9 +4,9 @@
 //! kustomize v5.8 builds them; resources of other kinds are read over. What is not built here is
 //! refused by name, so that a result is the whole result: docs/push-kustomize.md has the list.
 //!
-//! The files have to be decrypted before.
+//! The files have to be decrypted before; [`reads`] says which.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 use jasm_providers::SecretBytes;
@@ -81,10 +81,23 @@ pub struct Object {
 /// What kustomize refuses, what is not supported here, what no API server would take, and what is too
 /// large; with the file, never with a value.
 pub fn build(tree: &Tree, folder: &str) -> Result<Vec<Object>, Error> {
+    build_within(tree, folder, &budget::Budget::new())
+}
+
+/// The files that a build of the folder reads, as far as it comes: what is encrypted still may stop it, or
+/// hide that it names more.
+#[must_use]
+pub fn reads(tree: &Tree, folder: &str) -> BTreeSet<String> {
     let budget = budget::Budget::new();
+    // What is wrong is said when it is built.
+    let _ = build_within(tree, folder, &budget);
+    budget.into_read()
+}
+
+fn build_within(tree: &Tree, folder: &str, budget: &budget::Budget) -> Result<Vec<Object>, Error> {
     let first =
-        folder::Folder::first(tree, &budget, folder).map_err(|problem| problem.at(folder))?;
-    let resources = build::Build::new(&budget).run(first)?;
+        folder::Folder::first(tree, budget, folder).map_err(|problem| problem.at(folder))?;
+    let resources = build::Build::new(budget).run(first)?;
     let mut objects = Vec::new();
     let mut size = 0;
     let mut seen = HashSet::new();

@@ -43,6 +43,8 @@ pub struct Job<'a> {
     pub revision: &'a str,
     /// What is in the source for this store.
     pub wanted: Vec<Wanted>,
+    /// Names of what is in the source and is not to be written: it is not to be deleted either.
+    pub keep: HashSet<String>,
     /// What becomes of what is in the source no more.
     pub deletion: DeletionPolicy,
     /// Whether the operator allows an entry of this name.
@@ -77,6 +79,21 @@ pub enum Fate {
     Retained,
     /// Not written, or not deleted.
     Failed(Failed),
+}
+
+impl Fate {
+    /// The word for it in metrics and reports.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Deleted => "deleted",
+            Self::Retained => "retained",
+            Self::Failed(_) => "failed",
+        }
+    }
 }
 
 /// Why an entry is not as it should be.
@@ -116,9 +133,10 @@ pub async fn run(job: Job<'_>) -> Result<Report, Error> {
     // What may not be written any more is still in the source: it is nothing to delete.
     let names: HashSet<&str> = refused.iter().map(|(name, _)| name.as_str()).collect();
     let held = { held.into_iter() }
-        .filter(|held| !names.contains(held.name.as_str()))
+        .filter(|held| !names.contains(held.name.as_str()) && !job.keep.contains(&held.name))
         .collect();
-    let nothing_left = wanted.is_empty() && !refused.is_empty();
+    // What is there and cannot be written is no empty source, and no reason to delete the rest.
+    let nothing_left = wanted.is_empty() && !(refused.is_empty() && job.keep.is_empty());
     let Plan {
         steps,
         delete,
@@ -153,6 +171,39 @@ pub async fn run(job: Job<'_>) -> Result<Report, Error> {
         entries,
         guarded: guarded && !nothing_left,
     })
+}
+
+/// Deletes entries; how many those were.
+///
+/// # Errors
+/// The first that was not deleted; the others were tried.
+pub async fn delete_all(
+    sink: Arc<dyn Sink>,
+    owner: &Owner,
+    held: Vec<Held>,
+    timeout: Duration,
+) -> Result<usize, Error> {
+    let pace = Pace::default();
+    let (sink, pace) = (&sink, &pace);
+    let answers: Vec<_> = futures::stream::iter(held)
+        .map(|held| async move {
+            pace.call(|| sink.delete(&held, owner, Instant::now() + timeout))
+                .await
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    let mut deleted = 0;
+    for answer in answers {
+        match answer {
+            Ok(()) => deleted += 1,
+            // Gone, or somebody else's by now.
+            Err(WriteError::Exists | WriteError::Changed) => {}
+            Err(WriteError::Failed(error)) if error.kind == ErrorKind::NotFound => {}
+            Err(WriteError::Failed(error)) => return Err(error),
+        }
+    }
+    Ok(deleted)
 }
 
 impl Job<'_> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::fields;
 use super::read::patterns;
 use crate::policy::{self, Rule, WriteRule};
+use crate::push::source::reference::{Allowed, Pair};
 use crate::yaml::{Fields, Node, Problem};
 
 pub(super) const PUSH_FIELDS: [&str; 3] = fields::names(&fields::PUSH);
@@ -45,13 +46,20 @@ pub struct Directory {
 }
 
 impl Push {
-    /// Whether an object may use a source of another namespace.
+    /// The pairs of namespaces whose objects may use the other's sources.
     #[must_use]
-    pub fn lets_use(&self, namespace: &str, source: &str) -> bool {
-        let any = |patterns: &[String], name| patterns.iter().any(|it| policy::glob(it, name));
-        self.cross_namespace_sources
-            .iter()
-            .any(|rule| any(&rule.namespaces, namespace) && any(&rule.sources, source))
+    pub fn allowed(&self) -> Allowed {
+        let pairs = self.cross_namespace_sources.iter().flat_map(|rule| {
+            let of = |from: &String| {
+                let pair = |to: &String| Pair {
+                    from: from.clone(),
+                    to: to.clone(),
+                };
+                rule.sources.iter().map(pair).collect::<Vec<_>>()
+            };
+            rule.namespaces.iter().flat_map(of).collect::<Vec<_>>()
+        });
+        Allowed(pairs.collect())
     }
 
     /// The directory of a name, if objects of the namespace may use it.

@@ -31,6 +31,15 @@ pub struct Status {
     pub failures: Vec<Failure>,
 }
 
+impl Status {
+    /// Whether the last run was a success.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let ready = { self.conditions.iter() }.find(|condition| condition.r#type == "Ready");
+        ready.is_some_and(|ready| ready.status == "True")
+    }
+}
+
 /// One condition (`metav1.Condition`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -1,6 +1,7 @@
 //! How much one build may take, whatever its files say. Pure.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 use super::problem::Problem;
 
@@ -23,6 +24,7 @@ pub(super) struct Budget {
     bytes: Cell<usize>,
     nodes: Cell<usize>,
     looks: Cell<usize>,
+    read: RefCell<BTreeSet<String>>,
 }
 
 impl Budget {
@@ -32,7 +34,18 @@ impl Budget {
             bytes: Cell::new(MAX_BYTES),
             nodes: Cell::new(MAX_NODES),
             looks: Cell::new(MAX_LOOKS),
+            read: RefCell::default(),
         }
+    }
+
+    /// Notes that a file was read.
+    pub(super) fn read(&self, path: &str) {
+        self.read.borrow_mut().insert(path.to_owned());
+    }
+
+    /// Every file that was read.
+    pub(super) fn into_read(self) -> BTreeSet<String> {
+        self.read.into_inner()
     }
 
     pub(super) fn folder(&self) -> Result<(), Problem> {

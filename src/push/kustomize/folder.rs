@@ -52,6 +52,7 @@ impl<'a> Folder<'a> {
     fn content(&self, path: &str) -> Result<Option<&'a [u8]>, Problem> {
         match self.tree.get(path) {
             Some(content) => {
+                self.budget.read(path);
                 self.budget.bytes(content.len())?;
                 Ok(Some(content.expose()))
             }

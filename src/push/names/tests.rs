@@ -101,7 +101,11 @@ fn what_a_store_cannot_have_is_refused() {
         r#", "prefix": ".appconfig.featureflag""#,
         r#", "keySeparator": "/""#,
     );
-    assert!(refused(&dots, AzureAppConfiguration, "k").1.contains("keeps for itself"));
+    assert!(
+        refused(&dots, AzureAppConfiguration, "k")
+            .1
+            .contains("keeps for itself")
+    );
     for kind in [
         AwsSecretsManager,
         AzureKeyVault,

@@ -58,7 +58,7 @@ pub fn resolve(
         return Ok(key);
     }
     Err(format!(
-        "sourceRef names {key}, which is in another namespace: refer to one in {namespace}, or have the operator allow references from {namespace} to {}",
+        "sourceRef names {key}, which is in another namespace: refer to one in {namespace}, or have the operator allow it by push.crossNamespaceSources: from {namespace} to {}",
         key.namespace
     ))
 }

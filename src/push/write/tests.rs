@@ -247,6 +247,7 @@ impl Setting {
             fingerprints: &self.key,
             revision: "main@sha1:1",
             wanted: wanted(source),
+            keep: HashSet::new(),
             deletion: self.deletion,
             allowed: &|name| !name.starts_with("forbidden"),
             timeout: Duration::from_secs(10),

@@ -1,0 +1,303 @@
+//! One object carried to its stores: for the controller and for the commands.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use futures::future::join_all;
+use jasm_providers::SecretBytes;
+use jasm_providers::sink::{Fingerprints, Held, Owner};
+use jasm_sops::Keys;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::build;
+use super::condition::{Problem, Reason};
+use super::crd::SecretManagerConfigSpec;
+use super::destination::{Destinations, destinations};
+use super::entries::{Desired, Entry};
+use super::key_service::Services;
+use super::outcome::{Outcome, Tally};
+use super::plan::Wanted;
+use super::route::Destination;
+use super::sinks::Sinks;
+use super::source::Snapshot;
+use super::write::{self, Job, Report};
+use crate::configuration::Config;
+use crate::policy;
+use crate::settings::Store;
+
+/// Files of so many objects are decrypted and parsed at once: each is in memory whole.
+static BUILDS: Semaphore = Semaphore::const_new(2);
+
+/// The keys that an object names, by their names in its Secret.
+pub type KeyData = BTreeMap<String, SecretBytes>;
+
+/// What is carried.
+#[derive(Debug)]
+pub struct Push<'a> {
+    /// The config in force.
+    pub config: &'a Arc<Config>,
+    /// Whose entries these are.
+    pub owner: &'a Owner,
+    /// What the object says.
+    pub spec: &'a SecretManagerConfigSpec,
+    /// What tells values apart.
+    pub fingerprints: &'a Fingerprints,
+    /// Nothing is written: what would be is told.
+    pub dry: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Done {
+    /// How it is told.
+    pub outcome: Outcome,
+    /// What became of each store's entries, by its name.
+    pub stores: Vec<(String, Report)>,
+    /// Something was written.
+    pub wrote: bool,
+}
+
+impl Push<'_> {
+    /// Carries the files of a source to the stores.
+    ///
+    /// # Errors
+    /// What refuses the object as a whole, before anything is written.
+    pub async fn run(
+        &self,
+        sinks: &mut Sinks,
+        snapshot: Snapshot,
+        keys: &KeyData,
+    ) -> Result<Done, Problem> {
+        let to = self.destinations()?;
+        let revision = snapshot.revision.clone();
+        let desired = self.build(&to, snapshot, keys).await?;
+        self.write(sinks, &to, desired, &revision).await
+    }
+
+    /// The stores that the object names.
+    ///
+    /// # Errors
+    /// There is none, or the operator does not allow it.
+    pub fn destinations(&self) -> Result<Destinations<'_>, Problem> {
+        let Owner {
+            namespace, name, ..
+        } = self.owner;
+        destinations(&self.config.settings.stores, namespace, name, self.spec)
+    }
+
+    async fn build(
+        &self,
+        to: &Destinations<'_>,
+        snapshot: Snapshot,
+        data: &KeyData,
+    ) -> Result<Desired, Problem> {
+        let mut keys = Keys::default();
+        let named = |name: &str| name.ends_with(".agekey") || name.ends_with(".asc");
+        for (name, content) in data.iter().filter(|(name, _)| named(name)) {
+            keys.add(name, content.expose()).map_err(|error| {
+                let message = format!("decryption.secretRef: {error}");
+                Problem::new(Reason::DecryptionFailed, message)
+            })?;
+        }
+        let token = data
+            .get("sops.vault-token")
+            .map(|token| SecretBytes::new(token.expose().trim_ascii().to_vec()));
+        let namespace = &self.owner.namespace;
+        let services = Services::new(self.config.clone(), namespace, to.write_as.clone(), token);
+        let spec = self.spec.clone();
+        // Never closed.
+        let _turn = BUILDS.acquire().await;
+        let runtime = tokio::runtime::Handle::current();
+        // Megabytes are decrypted and parsed in one go: not where everything else waits for it.
+        let built = tokio::task::spawn_blocking(move || {
+            runtime.block_on(build::build(snapshot, &spec, &keys, &services))
+        });
+        built.await.unwrap_or_else(|_| {
+            let message = "the files could not be read: an error of JASM's own, which its log has";
+            Err(Problem::new(Reason::FilesInvalid, message))
+        })
+    }
+
+    async fn write(
+        &self,
+        sinks: &mut Sinks,
+        to: &Destinations<'_>,
+        desired: Desired,
+        revision: &str,
+    ) -> Result<Done, Problem> {
+        let Desired {
+            secrets,
+            configs,
+            skipped,
+            failed,
+            warnings,
+        } = desired;
+        let store_of = |destination: Destination| match destination {
+            Destination::Secrets => to.secrets,
+            Destination::Configs => to.configs.unwrap_or(to.secrets),
+        };
+        let mut wanted: BTreeMap<&str, Vec<Wanted>> = BTreeMap::new();
+        let mut kept: BTreeMap<&str, HashSet<String>> = BTreeMap::new();
+        for (destination, entries) in [
+            (Destination::Secrets, secrets),
+            (Destination::Configs, configs),
+        ] {
+            let entries = entries.into_iter().map(|entry| {
+                let Entry {
+                    name,
+                    value,
+                    origin,
+                    ..
+                } = entry;
+                Wanted {
+                    name,
+                    value,
+                    file: origin.file,
+                }
+            });
+            let name = store_of(destination).name.as_str();
+            wanted.entry(name).or_default().extend(entries);
+        }
+        let mut tally = Tally::default();
+        for entry in skipped {
+            tally.skip(&entry.name);
+            let store = store_of(entry.destination).name.as_str();
+            kept.entry(store).or_default().insert(entry.name);
+        }
+        for entry in failed {
+            let store = store_of(entry.destination).name.as_str();
+            tally.fail(store, &entry.name, entry.reason, &entry.message);
+            kept.entry(store).or_default().insert(entry.name);
+        }
+        warnings.into_iter().for_each(|warning| tally.note(warning));
+
+        let mut jobs = Vec::new();
+        for store in to.all() {
+            let allowed = self.allowed(store, to);
+            let sink = self.sink(sinks, to, store)?;
+            let name = store.name.as_str();
+            jobs.push((
+                name,
+                sink,
+                allowed,
+                wanted.remove(name).unwrap_or_default(),
+                kept.remove(name).unwrap_or_default(),
+            ));
+        }
+        let timeout = self.config.settings.store_timeout;
+        let runs = jobs
+            .into_iter()
+            .map(|(store, sink, allowed, wanted, keep)| async move {
+                let job = Job {
+                    sink,
+                    store,
+                    owner: self.owner,
+                    fingerprints: self.fingerprints,
+                    revision,
+                    wanted,
+                    keep,
+                    deletion: self.spec.deletion_policy,
+                    allowed: &allowed,
+                    timeout,
+                    dry: self.dry,
+                };
+                (store.to_owned(), write::run(job).await)
+            });
+        let mut stores = Vec::new();
+        let mut refused = Vec::new();
+        for (store, answer) in join_all(runs).await {
+            match answer {
+                Ok(report) => {
+                    tally.add(&store, &report);
+                    stores.push((store, report));
+                }
+                Err(error) => refused.push(format!(
+                    "the store \"{store}\" cannot be asked what it holds: {error}"
+                )),
+            }
+        }
+        let wrote = tally.wrote();
+        let mut outcome = tally.finish(revision);
+        if !refused.is_empty() {
+            outcome.reason = Reason::StoreFailed;
+            outcome.message = refused.join("; ");
+        }
+        Ok(Done {
+            outcome,
+            stores,
+            wrote,
+        })
+    }
+
+    /// Deletes everything that the object holds in its stores; how many entries that were.
+    ///
+    /// # Errors
+    /// A store is not what the object may write to, or does not do it: what is left is tried again.
+    pub async fn delete_all(&self, sinks: &mut Sinks) -> Result<usize, Problem> {
+        let to = self.destinations()?;
+        let timeout = self.config.settings.store_timeout;
+        let mut deleted = 0;
+        for store in to.all() {
+            let sink = self.sink(sinks, &to, store)?;
+            let failed = |error: jasm_providers::Error| {
+                let message = format!(
+                    "the object is being deleted, and its entries in the store \"{}\" cannot be: {error}. To let it go \
+                     and keep them, set deletionPolicy: Retain",
+                    store.name
+                );
+                Problem::new(Reason::StoreFailed, message)
+            };
+            let held: Vec<Held> = sink
+                .held(self.owner, Instant::now() + timeout * 6)
+                .await
+                .map_err(failed)?;
+            let allowed = self.allowed(store, &to);
+            if let Some(other) = held.iter().find(|held| !allowed(&held.name)) {
+                let message = format!(
+                    "the object is being deleted, and no rule in allowWrite of the store \"{}\" lets it delete {}. To let \
+                     it go and keep its entries, set deletionPolicy: Retain",
+                    store.name, other.name
+                );
+                return Err(Problem::new(Reason::AccessDenied, message));
+            }
+            deleted += write::delete_all(sink, self.owner, held, timeout)
+                .await
+                .map_err(failed)?;
+        }
+        Ok(deleted)
+    }
+
+    fn allowed(
+        &self,
+        store: &Store,
+        to: &Destinations<'_>,
+    ) -> impl Fn(&str) -> bool + Send + Sync + use<> {
+        let rules = store.allow_write.clone();
+        let namespace = self.owner.namespace.clone();
+        let identity = to.write_as.name().to_owned();
+        move |name: &str| policy::may_write(&rules, &namespace, name, &identity)
+    }
+
+    fn sink(
+        &self,
+        sinks: &mut Sinks,
+        to: &Destinations<'_>,
+        store: &Store,
+    ) -> Result<Arc<dyn jasm_providers::Sink>, Problem> {
+        let unknown = || {
+            let message = format!("the store \"{}\" is not in the config any more", store.name);
+            Problem::new(Reason::StoreUnknown, message)
+        };
+        let connected = self.config.stores.get(&store.name).ok_or_else(unknown)?;
+        let label = self
+            .spec
+            .configs
+            .as_ref()
+            .and_then(|configs| configs.label.as_deref());
+        sinks.of(connected, &to.write_as, label).map_err(|error| {
+            let message = format!("the store \"{}\": {error}", store.name);
+            Problem::new(Reason::AccessDenied, message)
+        })
+    }
+}
