@@ -443,15 +443,6 @@ impl<'a> Gather<'a> {
                     Ok(name) => (name, None),
                     Err(refusal) => (refusal.name, Some(("NameInvalid", refusal.message))),
                 };
-            if candidate.value.is_empty() {
-                desired.skipped.push(Skipped {
-                    destination: candidate.destination,
-                    name,
-                    key: candidate.key.clone(),
-                    origin: candidate.origin.clone(),
-                });
-                continue;
-            }
             let place = (kind, names::folded(kind, &name));
             if let Some(first) = taken.get(&place).and_then(|at| self.candidates.get(*at)) {
                 if !same(first, candidate) {
@@ -464,6 +455,15 @@ impl<'a> Gather<'a> {
                 continue;
             }
             taken.insert(place, index);
+            if candidate.value.is_empty() {
+                desired.skipped.push(Skipped {
+                    destination: candidate.destination,
+                    name,
+                    key: candidate.key.clone(),
+                    origin: candidate.origin.clone(),
+                });
+                continue;
+            }
             let refusal = refusal.or_else(|| {
                 let label = self.configs().and_then(|configs| configs.label.as_deref());
                 let why = limits::check(kind, &name, label, candidate.value.expose()).err()?;

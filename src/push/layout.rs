@@ -200,10 +200,10 @@ pub fn find(tree: &Tree, spec: &SecretManagerConfigSpec) -> Result<Found, Proble
         spec,
         folders: folders(tree),
     };
-    let mut found = match spec.secrets.kustomize_path.as_deref() {
-        Some(path) => look.beside(path)?,
-        None => look.below(spec.secrets.base_path.as_deref().unwrap_or_default())?,
-    };
+    if let Some(path) = spec.secrets.kustomize_path.as_deref() {
+        return look.beside(path);
+    }
+    let mut found = look.below(spec.secrets.base_path.as_deref().unwrap_or_default())?;
     found.warnings.extend(look.unmatched(&found.services));
     Ok(found)
 }
@@ -442,15 +442,16 @@ impl Look<'_> {
         })
     }
 
-    /// Sentences about files that are named and nowhere.
+    /// Sentences about files that are named and nowhere; what is looked for anyway may be missing.
     fn unmatched(&self, services: &[Service]) -> Vec<String> {
         let configs = self.spec.configs.as_ref();
         let patterns = configs.and_then(|configs| configs.files.as_deref());
         let nowhere = |pattern: &&String| {
-            !services
-                .iter()
-                .flat_map(|service| &service.files)
-                .any(|file| route::matches(pattern, file))
+            route::route(pattern, None).is_none()
+                && !services
+                    .iter()
+                    .flat_map(|service| &service.files)
+                    .any(|file| route::matches(pattern, file))
         };
         patterns
             .unwrap_or_default()

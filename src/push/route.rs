@@ -82,10 +82,8 @@ impl Kinds {
 #[must_use]
 pub fn route(name: &str, configs: Option<&Configs>) -> Option<(Destination, Shape)> {
     let file = name.rsplit_once('/').map_or(name, |(_, file)| file);
-    let looked_for = name == PROPERTIES
-        || BEGINNINGS
-            .iter()
-            .any(|begin| name.len() > begin.len() && name.starts_with(begin));
+    let begins = |begin: &&str| file.len() > begin.len() && file.starts_with(*begin);
+    let looked_for = file == name && (file == PROPERTIES || BEGINNINGS.iter().any(begins));
     if !looked_for && !listed(name, configs) {
         return None;
     }

@@ -19,6 +19,15 @@ use crate::yaml::clip;
 /// # Errors
 /// The first place that is no YAML or that means more than one thing.
 pub fn parse(text: &str) -> Result<Vec<Pair>, Fault> {
+    // What is missing at the end is said of the last line that there is.
+    let last = text.lines().count().max(1);
+    read(text).map_err(|fault| Fault {
+        line: fault.line.min(last),
+        ..fault
+    })
+}
+
+fn read(text: &str) -> Result<Vec<Pair>, Fault> {
     let mut events = Events {
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),

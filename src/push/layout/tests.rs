@@ -121,7 +121,7 @@ fn files_that_are_named_are_read_too_and_missed_if_they_are_not_there() {
     let named = spec(
         "prod",
         "",
-        r#""enabled": true, "files": ["extra.env", "more/*.env", "none.env"]"#,
+        r#""enabled": true, "files": ["extra.env", "more/*.env", "none.env", "application.config.env"]"#,
     );
     assert_eq!(
         services(&paths, &named),

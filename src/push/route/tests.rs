@@ -57,6 +57,7 @@ fn the_table() {
         ("application.secrets", None, None),
         ("application.secrets.", None, None),
         ("application.configs.env", None, None),
+        ("application.secrets.d/a.env", None, None),
         ("values.yaml", None, None),
     ] {
         assert_eq!(route(name, Some(&on)), with, "{name} with configs");
