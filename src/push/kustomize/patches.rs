@@ -195,9 +195,14 @@ fn select(
 /// The one resource that a patch without target names.
 fn only(resources: &Resources, patch: &Resource, budget: &Budget) -> Result<usize, Problem> {
     let id = patch.id();
-    resources
-        .find(&id, budget)?
-        .ok_or_else(|| Problem::invalid(format!("the patch is for {id}, which does not exist")))
+    let found = if patch.is_ours() {
+        resources.find(&id, budget)?
+    } else {
+        // Which of the other kinds have no namespace is not known here.
+        budget.looks(resources.0.len())?;
+        (resources.0.iter()).position(|resource| resource.was_somewhere(&id))
+    };
+    found.ok_or_else(|| Problem::invalid(format!("the patch is for {id}, which does not exist")))
 }
 
 fn merge(

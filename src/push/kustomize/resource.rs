@@ -206,6 +206,16 @@ impl Resource {
         self.id() == *id || self.previous_ids().contains(id)
     }
 
+    /// Whether it has or had the id in any namespace.
+    pub(super) fn was_somewhere(&self, id: &Id) -> bool {
+        let mut ids = self.previous_ids();
+        ids.push(self.id());
+        ids.into_iter().any(|mut own| {
+            own.namespace.clone_from(&id.namespace);
+            own == *id
+        })
+    }
+
     /// Remembers the id that it has now.
     pub(super) fn remember(&mut self) {
         let id = self.id();

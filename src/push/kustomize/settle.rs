@@ -152,9 +152,12 @@ fn bytes(value: &Value, holds: Field) -> Result<SecretBytes, Problem> {
         .map_err(|_| Problem::invalid("it is no base64; write plain text below stringData"))
 }
 
-/// Of the others, kustomize refuses most and writes U+0085 as a blank.
+/// Of the others, kustomize refuses most, and changes U+0085, U+2028 and U+2029.
 fn is_writable(c: char) -> bool {
-    !matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
+    !matches!(
+        c,
+        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}'
+    )
 }
 
 fn check_key(key: &str) -> Result<(), Problem> {

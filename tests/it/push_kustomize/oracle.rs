@@ -17,6 +17,7 @@ pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 /// What kustomize says of them.
 #[derive(Debug)]
+#[expect(dead_code, reason = "the sentences are for whoever reads a failure")]
 pub(super) enum Verdict {
     /// Its message.
     Refused(String),
@@ -124,7 +125,10 @@ fn object(root: &Node) -> Result<Option<Built>, String> {
             }
             match &value.value {
                 Value::Scalar { text, plain } if !plain || is_text(text) => {
-                    data.insert(key.to_owned(), read(text)?);
+                    let twice = data.insert(key.to_owned(), read(text)?).is_some();
+                    if twice && kind == Kind::ConfigMap {
+                        return Err(format!("{key} is in data and in binaryData"));
+                    }
                 }
                 _ => return Err(format!("{field}.{key} is {:?}", value.value)),
             }

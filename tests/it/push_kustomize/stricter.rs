@@ -120,12 +120,16 @@ fn what_kustomize_drops_or_changes_is_refused() {
         Reason::Invalid,
         "a.yaml: the items of a List must be a list, not text",
     );
-    // It is written as a blank there.
-    stricter(
-        "=== kustomization.yaml\nconfigMapGenerator: [{name: a, files: [x]}]\n=== x\na\u{85}b",
-        Reason::Invalid,
-        "kustomization.yaml: ConfigMap a: data.x: it has a character that kustomize cannot write; put it into a Secret",
-    );
+    // The one is written as a blank there, blanks are written behind the other.
+    for c in ['\u{85}', '\u{2028}'] {
+        stricter(
+            &format!(
+                "=== kustomization.yaml\nconfigMapGenerator: [{{name: a, files: [x]}}]\n=== x\na{c}b"
+            ),
+            Reason::Invalid,
+            "kustomization.yaml: ConfigMap a: data.x: it has a character that kustomize cannot write; put it into a Secret",
+        );
+    }
     // Nothing is replaced there.
     let object = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {A: a}";
     stricter(
