@@ -33,6 +33,7 @@ mod manifests;
 mod objects;
 mod observe;
 mod process;
+mod push_kustomize;
 mod refusals;
 mod restart;
 mod rollout;

@@ -9,7 +9,8 @@ JASM_TEST_MOTO=$("$here/moto.sh")
 JASM_TEST_OPENBAO=$("$here/openbao.sh")
 JASM_TEST_VENDOR=$("$here/vendor.sh")
 JASM_TEST_AWSCLI=$("$here/awscli.sh")
-export JASM_TEST_LAUNCHER JASM_TEST_BIN JASM_TEST_MOTO JASM_TEST_OPENBAO JASM_TEST_VENDOR JASM_TEST_AWSCLI
+JASM_TEST_KUSTOMIZE=$("$here/kustomize.sh")
+export JASM_TEST_LAUNCHER JASM_TEST_BIN JASM_TEST_MOTO JASM_TEST_OPENBAO JASM_TEST_VENDOR JASM_TEST_AWSCLI JASM_TEST_KUSTOMIZE
 # Most of a story is waiting for the cluster, so more run at once than there are cores.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 cd "$here/../.."

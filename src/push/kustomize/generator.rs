@@ -43,7 +43,8 @@ pub(super) fn generate(
         };
     }
     for (field, map) in [("data", data), ("binaryData", binary)] {
-        if !map.is_empty() {
+        // As in kustomize: a Secret has this field however little there is.
+        if !map.is_empty() || (kind == "Secret" && field == "data") {
             resource.root.insert(field.to_owned(), Value::Map(map));
         }
     }

@@ -504,6 +504,8 @@ fn overlays() {
         (Built, overlay("patches:\n- patch: |\n    apiVersion: v1\n    kind: Secret\n    metadata: {name: p-s-s, namespace: ns}\n    $patch: delete")),
         (Built, overlay("patchesStrategicMerge:\n- |\n  apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n  data: {$patch: replace, Z: z}\n- p.yaml\n=== p.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {Y: y}")),
         (Built, overlay("patchesJson6902:\n- target: {version: v1, kind: ConfigMap, name: p-a-s}\n  path: p.json\n=== p.json\n[{\"op\": \"copy\", \"from\": \"/data/A\", \"path\": \"/data/C\"}, {\"op\": \"move\", \"from\": \"/data/B\", \"path\": \"/data/~0\"}, {\"op\": \"remove\", \"path\": \"/data/~0\"}]")),
+        (Built, overlay("secretGenerator: [{name: e}]\npatches:\n- target: {name: e}\n  patch: |\n    - {op: add, path: /data/C, value: YQ==}")),
+        (Refused, overlay("configMapGenerator: [{name: e}]\npatches:\n- target: {name: e}\n  patch: |\n    - {op: add, path: /data/C, value: YQ==}")),
         (Refused, overlay("patches:\n- target: {kind: ConfigMap}\n  patch: |\n    - {op: add, path: /data/C, value: 1}")),
         (Refused, overlay("patches:\n- target: {kind: ConfigMap}\n  patch: |\n    - {op: remove, path: /data/C}")),
         (Refused, overlay("patches:\n- target: {kind: ConfigMap}\n  patch: |\n    - {op: add, path: /stringData/C, value: x}")),
