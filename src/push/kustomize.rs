@@ -126,3 +126,135 @@ fn build_within(tree: &Tree, folder: &str, budget: &budget::Budget) -> Result<Ve
     objects.sort_by(|a, b| (a.kind, &a.namespace, &a.name).cmp(&(b.kind, &b.namespace, &b.name)));
     Ok(objects)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built(files: &[(&str, String)]) -> Result<Vec<Object>, Error> {
+        let mut tree = Tree::default();
+        for (path, content) in files {
+            tree.insert(path, SecretBytes::from(content.clone()))
+                .unwrap();
+        }
+        build(&tree, ".")
+    }
+
+    fn too_large(files: &[(&str, String)]) -> String {
+        let error = built(files).unwrap_err();
+        assert_eq!(error.reason, Reason::TooLarge, "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn an_object_has_its_values_once_decoded() {
+        let objects = built(&[
+            (
+                "kustomization.yaml",
+                "resources: [a.yaml]\nnamespace: shop\nsecretGenerator: [{name: b, literals: [A=b]}]".to_owned(),
+            ),
+            (
+                "a.yaml",
+                "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {A: YUdrPQ==, B: YQ==}\nstringData: {B: b}"
+                    .to_owned(),
+            ),
+        ])
+        .unwrap();
+        let data = |pairs: &[(&str, &str)]| {
+            let pairs = pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), SecretBytes::from((*value).to_owned())));
+            pairs.collect::<BTreeMap<_, _>>()
+        };
+        let expected = Object {
+            kind: Kind::Secret,
+            namespace: Some("shop".to_owned()),
+            name: "a".to_owned(),
+            hashed: false,
+            file: "a.yaml".to_owned(),
+            data: data(&[("A", "aGk="), ("B", "b")]),
+        };
+        assert_eq!(objects[0], expected);
+        assert_eq!((objects[1].name.as_str(), objects[1].hashed), ("b", true));
+        assert_eq!(objects[1].file, "kustomization.yaml");
+        assert_eq!(objects.len(), 2);
+    }
+
+    #[test]
+    fn aliases_of_aliases_end_at_a_limit() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let before = level - 1;
+            let items = vec![format!("*a{before}"); 10].join(", ");
+            bomb.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+        }
+        let kustomization = "resources: [a.yaml]".to_owned();
+        let message = too_large(&[
+            ("kustomization.yaml", kustomization),
+            ("a.yaml", bomb.clone()),
+        ]);
+        assert!(
+            message.starts_with("a.yaml: the kustomization has more than"),
+            "{message}"
+        );
+        too_large(&[("kustomization.yaml", bomb)]);
+        let long = format!(
+            "a: &a {}\nb: [{}]",
+            "x".repeat(1 << 20),
+            vec!["*a"; 100].join(", ")
+        );
+        too_large(&[
+            ("kustomization.yaml", "resources: [a.yaml]".to_owned()),
+            ("a.yaml", long),
+        ]);
+    }
+
+    #[test]
+    fn depth_ends_at_a_limit() {
+        let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+        too_large(&[("kustomization.yaml", format!("resources: {deep}"))]);
+        let mut files = vec![(
+            "kustomization.yaml".to_owned(),
+            "resources: [n0]".to_owned(),
+        )];
+        for level in 0..40 {
+            files.push((
+                format!("n{level}/kustomization.yaml"),
+                format!("resources: [../n{}]", level + 1),
+            ));
+        }
+        let files: Vec<_> = files
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.clone()))
+            .collect();
+        assert!(too_large(&files).contains("nested deeper than 32 levels"));
+    }
+
+    #[test]
+    fn folders_that_are_built_again_and_again_end_at_a_limit() {
+        let mut files = vec![(
+            "kustomization.yaml".to_owned(),
+            "resources: [a0, b0]".to_owned(),
+        )];
+        for level in 0..25 {
+            for side in ["a", "b"] {
+                let next = level + 1;
+                files.push((
+                    format!("{side}{level}/kustomization.yaml"),
+                    format!("resources: [../a{next}, ../b{next}]"),
+                ));
+            }
+        }
+        for side in ["a", "b"] {
+            files.push((
+                format!("{side}25/kustomization.yaml"),
+                "resources: []".to_owned(),
+            ));
+        }
+        let files: Vec<_> = files
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.clone()))
+            .collect();
+        assert!(too_large(&files).contains("more than 1000 folders"));
+    }
+}

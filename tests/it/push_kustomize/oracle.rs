@@ -81,9 +81,13 @@ pub(super) fn kustomize(files: &Files, folder: &str) -> Verdict {
         return Verdict::Refused(String::from_utf8_lossy(&output.stderr).into_owned());
     }
     let text = String::from_utf8(output.stdout).unwrap();
-    let documents = format!("\n{text}");
+    let mut documents: Vec<_> = text.split("\n---\n").map(str::to_owned).collect();
+    // The end of a block that keeps its line ends is before the separator.
+    if let Some((_, before)) = documents.split_last_mut() {
+        before.iter_mut().for_each(|document| document.push('\n'));
+    }
     let built = documents
-        .split("\n---\n")
+        .iter()
         .filter(|document| !document.trim().is_empty())
         .map(|document| object(&parse(document).unwrap()))
         .collect::<Result<Vec<_>, _>>();
@@ -159,8 +163,8 @@ fn is_text(text: &str) -> bool {
     let number = text
         .chars()
         .all(|c| c.is_ascii_digit() || "+-.eE".contains(c));
-    !matches!(text, "null" | "true" | "false")
-        && !(number && text.parse::<f64>().is_ok_and(f64::is_finite))
+    let other = matches!(text, "null" | "true" | "false");
+    !(other || number && text.parse::<f64>().is_ok_and(f64::is_finite))
 }
 
 fn pairs(node: &Node) -> &[(Node, Node)] {
