@@ -34,6 +34,7 @@ mod objects;
 mod observe;
 mod process;
 mod push_kustomize;
+mod push_sources;
 mod refusals;
 mod restart;
 mod rollout;

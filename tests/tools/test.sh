@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every test of the workspace, with the cluster, the AWS and the Vault that they need. Arguments go to cargo test.
+# Runs every test of the workspace, with the cluster, the AWS, the Vault and the CRDs that they need. Arguments go to cargo test.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cluster=$("$here/../cluster/build.sh")
@@ -11,6 +11,8 @@ JASM_TEST_VENDOR=$("$here/vendor.sh")
 JASM_TEST_AWSCLI=$("$here/awscli.sh")
 JASM_TEST_KUSTOMIZE=$("$here/kustomize.sh")
 export JASM_TEST_LAUNCHER JASM_TEST_BIN JASM_TEST_MOTO JASM_TEST_OPENBAO JASM_TEST_VENDOR JASM_TEST_AWSCLI JASM_TEST_KUSTOMIZE
+JASM_TEST_CRDS=$("$here/crds.sh")
+export JASM_TEST_LAUNCHER JASM_TEST_BIN JASM_TEST_MOTO JASM_TEST_OPENBAO JASM_TEST_VENDOR JASM_TEST_AWSCLI JASM_TEST_CRDS
 # Most of a story is waiting for the cluster, so more run at once than there are cores.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 cd "$here/../.."
