@@ -2,7 +2,7 @@
 
 use http::Request;
 use jasm::push::crd::SecretManagerConfig;
-use jasm::push::source::SourceKind;
+use jasm::push::crd::SourceKind;
 use kube::{Client, CustomResourceExt as _};
 use serde_json::Value;
 
