@@ -59,7 +59,7 @@ pub enum State {
     /// An object of Flux.
     Offer(flux::Offer),
     /// An application of Argo CD.
-    Application(argo::Application),
+    Application(Box<argo::Application>),
 }
 
 /// What is known of a source.

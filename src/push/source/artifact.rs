@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::push::archive;
 use crate::push::source::files::{Caps, Wanted};
 use crate::push::source::flux::Artifact;
-use crate::push::source::{Problem, ProblemKind, Snapshot};
+use crate::push::source::{Problem, ProblemKind, Snapshot, repository};
 
 /// How long a download may take.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -115,7 +115,7 @@ fn refused(status: u16) -> Problem {
 
 fn address(text: &str) -> Result<Url, String> {
     let refuse = || {
-        Err("status.artifact.url is no http:// or https:// address without credentials".to_owned())
+        Err("status.artifact.url is no http:// or https:// address of a server, without credentials".to_owned())
     };
     let Ok(url) = Url::parse(text) else {
         return refuse();
@@ -123,7 +123,8 @@ fn address(text: &str) -> Result<Url, String> {
     let plain = matches!(url.scheme(), "http" | "https")
         && url.host_str().is_some_and(|host| !host.is_empty())
         && url.username().is_empty()
-        && url.password().is_none();
+        && url.password().is_none()
+        && !repository::is_of_the_machine(&url);
     if plain { Ok(url) } else { refuse() }
 }
 
@@ -221,6 +222,7 @@ mod tests {
             "http://",
             "http://u:marker@h/a",
             "ftp://h/a",
+            "http://169.254.169.254/latest",
         ] {
             let why = address(bad).unwrap_err();
             assert!(!why.contains("marker"), "{why}");

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use kube::Client;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::Instant;
 use tracing::info;
 
@@ -25,6 +25,7 @@ pub async fn follow(client: Client, out: UnboundedSender<Received<Event>>, metri
         watches: JoinSet::new(),
         running: HashMap::new(),
         listed: BTreeSet::new(),
+        absent: BTreeSet::new(),
     };
     let follow = async {
         while let Some(turn) = following.next(&mut definitions).await {
@@ -40,7 +41,7 @@ pub async fn follow(client: Client, out: UnboundedSender<Received<Event>>, metri
 enum Turn {
     Definition(Definition),
     /// The API server does not have it, whatever its CRD says.
-    Ended(Followed),
+    Ended(Id, Followed),
 }
 
 struct Following {
@@ -51,6 +52,8 @@ struct Following {
     running: HashMap<Followed, AbortHandle>,
     /// What the list of CRDs has named so far.
     listed: BTreeSet<Followed>,
+    /// What was said not to be there.
+    absent: BTreeSet<Followed>,
 }
 
 impl Following {
@@ -64,10 +67,10 @@ impl Following {
                 definition = definitions.recv() => {
                     return definition.map(|(definition, _)| Turn::Definition(definition));
                 }
-                Some(ended) = self.watches.join_next() => {
+                Some(ended) = self.watches.join_next_with_id() => {
                     // One that was stopped is an error here, and was dealt with.
-                    if let Ok(followed) = ended {
-                        return Some(Turn::Ended(followed));
+                    if let Ok((id, followed)) = ended {
+                        return Some(Turn::Ended(id, followed));
                     }
                 }
             }
@@ -91,7 +94,13 @@ impl Following {
             Turn::Definition(Definition::Gone(followed)) => self.stop(followed),
             Turn::Definition(Definition::Other) => {}
             // Its CRD says something again when that changes: no need to ask meanwhile.
-            Turn::Ended(followed) => self.stop(followed),
+            Turn::Ended(id, followed) => {
+                let runs = self.running.get(&followed);
+                // Else another one runs already, as the CRD was said to be there again meanwhile.
+                if runs.is_some_and(|handle| handle.id() == id) {
+                    self.stop(followed);
+                }
+            }
         }
     }
 
@@ -119,6 +128,7 @@ impl Following {
                 })
             }
         };
+        self.absent.remove(&followed);
         self.running.insert(followed, handle);
     }
 
@@ -126,6 +136,9 @@ impl Following {
     fn stop(&mut self, followed: Followed) {
         if let Some(handle) = self.running.remove(&followed) {
             handle.abort();
+        }
+        if !self.absent.insert(followed) {
+            return;
         }
         let event = match followed {
             Followed::Objects => {

@@ -123,7 +123,7 @@ fn ip(host: &str) -> Option<IpAddr> {
 }
 
 /// Where clouds give out the machine's own credentials.
-fn is_of_the_machine(url: &Url) -> bool {
+pub(super) fn is_of_the_machine(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
     if host == "metadata.google.internal" {
         return true;

@@ -141,7 +141,8 @@ impl Sources {
 
     fn state(&self, json: &str) -> Result<State, serde_json::Error> {
         match self.kind {
-            SourceKind::Application => argo::Application::from_json(json).map(State::Application),
+            SourceKind::Application => argo::Application::from_json(json)
+                .map(|application| State::Application(Box::new(application))),
             _ => flux::Offer::from_json(json).map(State::Offer),
         }
     }
