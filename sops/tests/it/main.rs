@@ -1,9 +1,12 @@
 //! Files that the real sops encrypts, in two versions, decrypted here.
 //!
-//! `tests/tools/sops.sh` builds the two and says where they are: `JASM_TEST_SOPS` and `JASM_TEST_SOPS_OLD`.
+//! `JASM_TEST_SOPS`, `JASM_TEST_SOPS_OLD` and `JASM_TEST_AGE_KEYGEN` say where they are, else `tests/tools/sops.sh` does,
+//! which builds them.
 
 mod formats;
 mod generated;
+mod recipients;
 mod scopes;
 mod support;
+mod tamper;
 mod yaml;

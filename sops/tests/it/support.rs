@@ -1,7 +1,7 @@
 //! The real sops, and what the tests give it.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use age::secrecy::ExposeSecret as _;
@@ -39,15 +39,51 @@ pub(crate) fn both() -> [Sops; 2] {
     [Sops::new("JASM_TEST_SOPS"), Sops::new("JASM_TEST_SOPS_OLD")]
 }
 
+/// What the variable says, else what the building script prints.
+fn program(variable: &str) -> PathBuf {
+    static BUILT: OnceLock<String> = OnceLock::new();
+    if let Some(program) = std::env::var_os(variable) {
+        return program.into();
+    }
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/tools/sops.sh");
+    let said = BUILT.get_or_init(|| {
+        let output = Command::new(&script).stderr(Stdio::inherit()).output();
+        let output = output.unwrap_or_else(|error| {
+            panic!(
+                "{} cannot be started ({error}); or set {variable}",
+                script.display()
+            )
+        });
+        assert!(
+            output.status.success(),
+            "{} failed; or set {variable}",
+            script.display()
+        );
+        text(&output.stdout)
+    });
+    let name = match variable {
+        "JASM_TEST_SOPS" => "sops=",
+        "JASM_TEST_SOPS_OLD" => "old=",
+        _ => "age-keygen=",
+    };
+    said.lines()
+        .find_map(|line| line.strip_prefix(name))
+        .unwrap_or_else(|| panic!("{} does not say {name}", script.display()))
+        .into()
+}
+
+/// The real age-keygen.
+pub(crate) fn age_keygen() -> PathBuf {
+    program("JASM_TEST_AGE_KEYGEN")
+}
+
 impl Sops {
     pub(crate) fn new(variable: &str) -> Self {
-        let program = std::env::var_os(variable).unwrap_or_else(|| {
-            panic!("{variable} names no sops: `make test` builds it, or tests/tools/sops.sh")
-        });
+        let program = program(variable);
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("keys.txt"), &identity().0).unwrap();
         Self {
-            program: program.into(),
+            program,
             home,
             new: variable == "JASM_TEST_SOPS",
             environment: Vec::new(),
