@@ -7,6 +7,7 @@ mod formats;
 mod generated;
 mod recipients;
 mod scopes;
+mod services;
 mod support;
 mod tamper;
 mod yaml;
