@@ -54,16 +54,15 @@ impl Keys {
     /// Whether there is none at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let mut count = 0;
         #[cfg(feature = "age")]
-        {
-            count += self.age.len();
-        }
+        let age = self.age.len();
+        #[cfg(not(feature = "age"))]
+        let age = 0;
         #[cfg(feature = "pgp")]
-        {
-            count += self.pgp.len();
-        }
-        count == 0
+        let pgp = self.pgp.len();
+        #[cfg(not(feature = "pgp"))]
+        let pgp = 0;
+        age + pgp == 0
     }
 
     fn add_content(&mut self, name: &str, content: &[u8]) -> Result<(), String> {

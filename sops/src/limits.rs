@@ -19,5 +19,6 @@ pub(crate) const PART: u64 = 256;
 /// Bytes of a file of identities, as no Secret is larger.
 pub(crate) const IDENTITY_FILE: usize = 1 << 20;
 
-/// Identities of one object.
+/// Identities of one object, of either kind.
+#[cfg(any(feature = "age", feature = "pgp"))]
 pub(crate) const IDENTITIES: usize = 256;
