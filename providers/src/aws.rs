@@ -13,7 +13,6 @@ mod connection;
 mod fallback;
 mod kms;
 mod marks;
-mod pages;
 mod parameter_store;
 pub mod rights;
 mod role;

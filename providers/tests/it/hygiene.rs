@@ -1,9 +1,11 @@
 //! Whatever the log level, no value is logged: not a good one, not one in a broken answer.
 
+use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
-use jasm_providers::{Source, aws};
+use jasm_providers::sink::Held;
+use jasm_providers::{Source, VersionToken, aws};
 use serde_json::json;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -11,6 +13,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 use crate::contract::faults::{Sample, State};
 use crate::contract::wired;
+use crate::sinks::{owner, put};
 use crate::support::{Calls, MARKER, assert_clean, connect, options, prefix, soon, want};
 use crate::wire::{Reply, Request, Wire};
 
@@ -126,6 +129,81 @@ async fn broken_answers_are_not_logged() {
         })
         .await,
     );
+}
+
+/// Everything that is logged while both services are written to, and a key is asked.
+async fn logged_of_writes(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> String {
+    // Here only: what it reads by has the name of what a source reads by.
+    use jasm_providers::Sink;
+    let log = Everything::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
+    let wire = Wire::new(reply).await;
+    let connection = connect(&aws::Options {
+        attempts: 2,
+        kms_endpoint: Some(wire.endpoint.clone()),
+        ..options(&wire.endpoint, "eu-west-1")
+    })
+    .await;
+    let secrets = aws::SecretsManager::new(&connection, Calls::default().observer());
+    let parameters = aws::ParameterStore::new(&connection, Calls::default().observer());
+    let mine = owner("config");
+    for sink in [&secrets as &dyn Sink, &parameters] {
+        let _ = sink.create(&put("a", "one"), &mine, soon()).await;
+        for version in ["arn v", "1"] {
+            let held = Held {
+                name: "a".to_owned(),
+                fingerprint: None,
+                value: None,
+                version: Some(VersionToken(version.to_owned())),
+            };
+            let _ = sink.update(&held, &put("a", "two"), &mine, soon()).await;
+        }
+    }
+    let kms = aws::Kms::new(&connection, Calls::default().observer()).unwrap();
+    let key = aws::KeyArn::parse("arn:aws:kms:eu-west-1:123456789012:key/a").unwrap();
+    let _ = kms.decrypt(&key, b"x", &BTreeMap::new(), soon()).await;
+    for operation in ["CreateSecret", "UpdateSecret", "PutParameter", "Decrypt"] {
+        assert!(
+            wire.operations().iter().any(|it| it == operation),
+            "{operation}"
+        );
+    }
+    let text = log.0.lock().unwrap().clone();
+    assert!(text.contains("aws_smithy_runtime"), "nothing was recorded");
+    text
+}
+
+#[tokio::test]
+async fn what_is_written_and_decrypted_is_not_logged() {
+    let good = |request: &Request| match request.operation.as_str() {
+        "DescribeSecret" => json!({
+            "ARN": "arn",
+            "Name": "a",
+            "Tags": [{"Key": "jasm.codnod.io/owner", "Value": "prod/shop/config"}],
+            "VersionIdsToStages": {"v": ["AWSCURRENT"]},
+        }),
+        "DescribeParameters" => json!({"Parameters": [{"Name": "a", "Version": 1}]}),
+        "PutParameter" => json!({"Version": 2}),
+        "Decrypt" => json!({
+            "KeyId": "arn:aws:kms:eu-west-1:123456789012:key/a",
+            "Plaintext": "bTRyazNy",
+        }),
+        _ => json!({}),
+    };
+    let text = logged_of_writes(move |request| Reply::Json(200, good(request))).await;
+    assert_no_value(&text);
+    assert!(!text.contains("bTRyazNy"));
+    let refused = move |request: &Request| match request.operation.as_str() {
+        "DescribeSecret" | "DescribeParameters" => Reply::Json(200, good(request)),
+        // Without the marker that its message would have: an error's message is logged by the SDK.
+        _ => Reply::Json(400, json!({"__type": "ValidationException"})),
+    };
+    assert_no_value(&logged_of_writes(refused).await);
+    let cut = move |request: &Request| match request.operation.as_str() {
+        "DescribeSecret" | "DescribeParameters" => Reply::Json(200, good(request)),
+        _ => Reply::Close,
+    };
+    assert_no_value(&logged_of_writes(cut).await);
 }
 
 #[tokio::test]

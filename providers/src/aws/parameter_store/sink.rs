@@ -18,7 +18,7 @@ use super::ParameterStore;
 use crate::aws::call::call;
 use crate::aws::classify::{self, About};
 use crate::aws::marks;
-use crate::aws::pages::Pages;
+use crate::sink::pages::Pages;
 use crate::sink::{Fingerprint, Held, Holder, Owner, Put, WriteError};
 use crate::{EntryRef, Error, ErrorKind, SecretBytes, Sink, Source, VersionToken, retry};
 
@@ -150,7 +150,7 @@ impl ParameterStore {
                 .set_next_token(token);
             let output = call(&self.caller, about, deadline, || request.clone().send()).await?;
             all.extend(output.parameters.ok_or_else(|| classify::garbage(about))?);
-            token = pages.next(output.next_token, about)?;
+            token = pages.next(output.next_token)?;
             if token.is_none() {
                 return Ok(all);
             }

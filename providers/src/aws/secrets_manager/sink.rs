@@ -14,7 +14,7 @@ use super::{DESCRIBE, LIST, PAGE, SecretsManager};
 use crate::aws::call::call;
 use crate::aws::classify::{self, About};
 use crate::aws::marks;
-use crate::aws::pages::Pages;
+use crate::sink::pages::Pages;
 use crate::sink::{Held, Holder, Owner, Put, WriteError};
 use crate::{EntryRef, Error, ErrorKind, SecretBytes, Sink, Source};
 
@@ -132,7 +132,7 @@ impl Sink for SecretsManager {
                     held.push(state.held());
                 }
             }
-            token = pages.next(output.next_token, about)?;
+            token = pages.next(output.next_token)?;
             if token.is_none() {
                 return Ok(held);
             }
@@ -242,7 +242,7 @@ impl Sink for SecretsManager {
                 .client
                 .update_secret()
                 .secret_id(&seen.arn)
-                .client_request_token(id)
+                .client_request_token(&id)
                 .description(marks::origin(&put.origin, DESCRIPTION))
                 .set_secret_string(text.clone())
                 .set_secret_binary(binary.clone());
@@ -250,12 +250,10 @@ impl Sink for SecretsManager {
                 Ok(_) => return Ok(()),
                 // By a try whose answer was lost, or long ago.
                 Err(error) if error.code.as_deref() == Some(EXISTS) => {
-                    let now = self.still(held, owner, deadline).await?.1;
-                    let id = marks::version_id(&put.fingerprint, follows.as_bytes(), turn);
-                    if now.current.as_ref() == Some(&id) {
+                    state = self.still(held, owner, deadline).await?.1;
+                    if state.current.as_ref() == Some(&id) {
                         return Ok(());
                     }
-                    state = now;
                 }
                 Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Gone) => {
                     return Err(WriteError::Changed);
