@@ -195,7 +195,7 @@ async fn what_is_written_and_decrypted_is_not_logged() {
     assert!(!text.contains("bTRyazNy"));
     let refused = move |request: &Request| match request.operation.as_str() {
         "DescribeSecret" | "DescribeParameters" => Reply::Json(200, good(request)),
-        // Without the marker that its message would have: an error's message is logged by the SDK.
+        // Without a message: what the store says is its own, and of the SDK the program logs warnings only.
         _ => Reply::Json(400, json!({"__type": "ValidationException"})),
     };
     assert_no_value(&logged_of_writes(refused).await);
