@@ -34,7 +34,8 @@ const EVERY: &str = "namespaces: [shop, team-*]\nlisten: 127.0.0.1:9\nlogLevel: 
 const CLOUDS: &str = "stores:\n\
      - {name: gsm, kind: gcp-secretmanager, project: acme-prod, location: europe-west1, clusterProject: acme,\n\
      \x20  clusterLocation: europe-west1-b, clusterName: prod, workloadPool: acme.svc.id.goog, identity: workload,\n\
-     \x20  endpoint: 'https://vpce.example', stsEndpoint: 'http://localhost:1', iamEndpoint: 'http://localhost:2'}\n\
+     \x20  endpoint: 'https://vpce.example', stsEndpoint: 'http://localhost:1', iamEndpoint: 'http://localhost:2',\n\
+     \x20  kmsEndpoint: 'http://localhost:3'}\n\
      - {name: gpm, kind: gcp-parametermanager, project: 'example.com:acme', render: raw, identity: controller,\n\
      \x20  workloadProvider: //iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/a/providers/b}\n\
      - {name: kv, kind: azure-keyvault, vault: acme-1, cloud: china, authority: 'https://login.example', identity: workload}\n\

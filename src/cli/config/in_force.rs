@@ -74,6 +74,7 @@ fn of_gcp(gcp: &Gcp) -> Value {
         "endpoint": gcp.endpoint,
         "stsEndpoint": gcp.sts_endpoint,
         "iamEndpoint": gcp.iam_endpoint,
+        "kmsEndpoint": gcp.kms_endpoint,
         "caFile": gcp.ca_file,
     })
 }

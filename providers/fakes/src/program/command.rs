@@ -123,6 +123,15 @@ pub(super) enum Command {
         secret: String,
         principal: String,
     },
+    /// A key of Cloud KMS, by its resource name.
+    KmsKey {
+        name: String,
+    },
+    /// A key of a vault.
+    VaultKey {
+        vault: String,
+        name: String,
+    },
 }
 
 impl Command {
@@ -315,6 +324,10 @@ impl Command {
                 secret,
                 principal,
             } => clouds.aws.add_key(&id, &secret, &principal),
+            Self::KmsKey { name } => clouds.gcp.kms.add(&name),
+            Self::VaultKey { vault, name } => {
+                return Ok(json!({"version": clouds.vault.add_key(&vault, &name)?}));
+            }
         }
         Ok(json!({}))
     }

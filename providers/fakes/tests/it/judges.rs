@@ -45,10 +45,10 @@ fn judge(script: &str, judges: usize) {
 
 #[test]
 fn googles_clients_find_their_cloud() {
-    judge("judge_gcp.py", 8);
+    judge("judge_gcp.py", 11);
 }
 
 #[test]
 fn azures_clients_find_their_services() {
-    judge("judge_azure.py", 7);
+    judge("judge_azure.py", 10);
 }

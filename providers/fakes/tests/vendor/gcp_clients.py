@@ -5,7 +5,8 @@ import contextlib
 import google.auth.transport.requests
 import requests
 from google.api_core import exceptions
-from google.cloud import parametermanager_v1, secretmanager_v1
+from google.cloud import kms_v1, parametermanager_v1, secretmanager_v1
+from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceRestTransport
 from google.cloud.parametermanager_v1.services.parameter_manager.transports import ParameterManagerRestTransport
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
     SecretManagerServiceRestTransport,
@@ -30,6 +31,13 @@ def parameters(address, token):
         host=host(address), credentials=Credentials(token), url_scheme="http"
     )
     return parametermanager_v1.ParameterManagerClient(transport=transport)
+
+
+def keys(address, token):
+    transport = KeyManagementServiceRestTransport(
+        host=host(address), credentials=Credentials(token), url_scheme="http"
+    )
+    return kms_v1.KeyManagementServiceClient(transport=transport)
 
 
 def request():

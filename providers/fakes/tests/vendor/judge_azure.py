@@ -13,6 +13,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.identity import WorkloadIdentityCredential
+from azure.keyvault.keys.crypto import CryptographyClient, EncryptionAlgorithm
 from azure.keyvault.secrets import SecretClient
 
 from azure_clients import Given
@@ -108,6 +109,59 @@ def key_vault():
         same(client.get_secret("Db-1").value, "zwei é", "what was recovered")
 
 
+def key_vault_keeps_tags_with_a_version():
+    with World() as world:
+        client = world.vault()
+        first = client.set_secret("db", "one", tags={"jasm-owner": "prod/shop/config"})
+        listed = next(iter(client.list_properties_of_secrets()))
+        assert (listed.tags, listed.version) == ({"jasm-owner": "prod/shop/config"}, None), listed.tags
+        assert (listed.created_on, listed.updated_on) == (first.properties.created_on, first.properties.updated_on)
+        # Tags are the version's: what is written without has none.
+        second = client.set_secret("db", "two")
+        assert second.properties.created_on > first.properties.created_on
+        assert not next(iter(client.list_properties_of_secrets())).tags
+        changed = client.update_secret_properties("db", second.properties.version, tags={"a": "b"})
+        assert changed.tags == {"a": "b"} and changed.updated_on > second.properties.updated_on
+        found = client.get_secret("db")
+        same(found.value, "two", "the value")
+        assert found.properties.version == second.properties.version
+
+        client.begin_delete_secret("db", _polling_interval=0.01).wait()
+        assert client.get_deleted_secret("db").properties.tags == {"a": "b"}
+        with refused(ResourceNotFoundError, "SecretNotFound"):
+            client.get_deleted_secret("none")
+        assert not list(client.list_properties_of_secrets())
+        client.begin_recover_deleted_secret("db", _polling_interval=0.01).wait()
+        assert next(iter(client.list_properties_of_secrets())).tags == {"a": "b"}
+
+
+def key_vault_decrypts_with_its_keys():
+    with World() as world:
+        address = world.fakes.at["key-vault"]
+        version = world.fakes.do("vault-key", vault="default", name="sops")["version"]
+        other = world.fakes.do("vault-key", vault="default", name="other")["version"]
+
+        def key(name, version):
+            return CryptographyClient(
+                f"{address}/keys/{name}/{version}", world.credential(), verify_challenge_resource=False, **ONCE
+            )
+
+        algorithm = EncryptionAlgorithm.rsa_oaep_256
+        made = key("sops", version).encrypt(algorithm, b"data key \xff")
+        assert made.key_id.endswith(f"/keys/sops/{version}") and len(made.ciphertext) == 256, made.key_id
+        found = key("sops", version).decrypt(algorithm, made.ciphertext)
+        same(found.plaintext, b"data key \xff", "what was encrypted")
+        with refused(HttpResponseError, "BadParameter"):
+            key("other", other).decrypt(algorithm, made.ciphertext)
+        with refused(HttpResponseError, "BadParameter"):
+            key("sops", version).decrypt(EncryptionAlgorithm.rsa1_5, made.ciphertext)
+        with refused(ResourceNotFoundError, "KeyNotFound"):
+            key("sops", other).decrypt(algorithm, made.ciphertext)
+        world.fakes.do("withdraw", cloud="azure", principal="shop", resource="vaults/*")
+        with refused(HttpResponseError, "Forbidden"):
+            key("sops", version).decrypt(algorithm, made.ciphertext)
+
+
 def key_vault_has_pages():
     with World() as world:
         client = world.vault()
@@ -191,6 +245,34 @@ def app_configuration():
         assert client.delete_configuration_setting("app:a/b c", label="prod") is None
 
 
+def app_configuration_writes_under_conditions():
+    with World() as world:
+        client = world.configuration()
+        owner = {"jasm-owner": "prod/shop/config"}
+        made = client.add_configuration_setting(ConfigurationSetting(key="a", value="1", tags=owner))
+        client.add_configuration_setting(ConfigurationSetting(key="b", value="1", tags={"jasm-owner": "other"}))
+        client.add_configuration_setting(ConfigurationSetting(key="a", label="prod", value="1", tags=owner))
+        found = [(s.key, s.label) for s in client.list_configuration_settings(tags_filter=["jasm-owner=prod/shop/config"])]
+        assert found == [("a", None), ("a", "prod")], found
+
+        def under(etag, value):
+            setting = ConfigurationSetting(key="a", value=value, tags=owner)
+            condition = MatchConditions.IfNotModified
+            return client.set_configuration_setting(setting, etag=etag, match_condition=condition)
+
+        written = under(made.etag, "2")
+        assert written.etag != made.etag and written.tags == owner
+        for stale in (lambda: under(made.etag, "3"), lambda: client.delete_configuration_setting(
+            "a", etag=made.etag, match_condition=MatchConditions.IfNotModified
+        )):
+            with refused(HttpResponseError):
+                stale()
+        same(client.get_configuration_setting("a").value, "2", "the setting")
+        client.delete_configuration_setting("a", etag=written.etag, match_condition=MatchConditions.IfNotModified)
+        with refused(ResourceNotFoundError):
+            client.get_configuration_setting("a")
+
+
 def app_configuration_has_filters_and_pages():
     with World() as world:
         client = world.configuration()
@@ -235,10 +317,13 @@ def app_configuration_refuses_whoever_may_not():
 run(
     [
         key_vault,
+        key_vault_keeps_tags_with_a_version,
+        key_vault_decrypts_with_its_keys,
         key_vault_has_pages,
         key_vault_refuses_whoever_may_not,
         entra_believes_what_was_federated_only,
         app_configuration,
+        app_configuration_writes_under_conditions,
         app_configuration_has_filters_and_pages,
         app_configuration_refuses_whoever_may_not,
     ]

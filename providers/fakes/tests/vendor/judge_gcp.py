@@ -93,6 +93,109 @@ def regional_secret_manager():
     secret_manager(f"{PROJECT}/locations/europe-west1")
 
 
+def secrets_are_written_under_conditions():
+    with fakes() as cloud:
+        client = gcp_clients.secrets(cloud.at["gcp"], admin(cloud))
+        name = f"{PROJECT}/secrets/db"
+        body = {
+            "replication": {"automatic": {}},
+            "labels": {"jasm-owner": "0123"},
+            "annotations": {"jasm-owner": "prod/shop/config", "note": "a b/c@d:e"},
+        }
+        made = client.create_secret(parent=PROJECT, secret_id="db", secret=body)
+        assert made.etag and made.annotations["note"] == "a b/c@d:e", made
+        listed = list(client.list_secrets(request={"parent": PROJECT, "filter": "labels.jasm-owner=0123"}))
+        assert [(s.etag, s.annotations["jasm-owner"]) for s in listed] == [(made.etag, "prod/shop/config")]
+        # A version does not touch the secret itself.
+        client.add_secret_version(parent=name, payload=sm.SecretPayload(data=b"one"))
+        assert client.get_secret(name=name).etag == made.etag
+
+        def update(etag, annotations):
+            secret = {"name": name, "annotations": annotations}
+            secret.update({"etag": etag} if etag else {})
+            return client.update_secret(secret=secret, update_mask={"paths": ["annotations"]})
+
+        updated = update(made.etag, {"note": "x"})
+        assert updated.etag != made.etag and dict(updated.annotations) == {"note": "x"}
+        assert updated.labels["jasm-owner"] == "0123"
+        with declined("FAILED_PRECONDITION", "etag"):
+            update(made.etag, {"note": "y"})
+        again = update(updated.etag, {"note": "x"})
+        assert again.etag != updated.etag, "what changes nothing is another state all the same"
+        update(None, {"note": "z"})
+        for wrong in ({"": "x"}, {"-a": "x"}, {"a": "x" * (16 << 10)}):
+            with declined("INVALID_ARGUMENT"):
+                update(None, wrong)
+        with declined("INVALID_ARGUMENT"):
+            secret = {"name": name, "labels": {"jasm-owner": "Prod/Shop"}}
+            client.update_secret(secret=secret, update_mask={"paths": ["labels"]})
+        with declined("INVALID_ARGUMENT", "empty"):
+            client.add_secret_version(parent=name, payload=sm.SecretPayload(data=b""))
+        with declined("FAILED_PRECONDITION", "etag"):
+            client.delete_secret(request={"name": name, "etag": made.etag})
+        client.delete_secret(request={"name": name, "etag": client.get_secret(name=name).etag})
+        with declined("NOT_FOUND"):
+            client.get_secret(name=name)
+
+
+def parameters_have_labels_that_change():
+    with fakes() as cloud:
+        client = gcp_clients.parameters(cloud.at["gcp"], admin(cloud))
+        parent = f"{PROJECT}/locations/global"
+        made = client.create_parameter(
+            parent=parent, parameter_id="app", parameter=pm.Parameter(labels={"a": "1", "team": "x"})
+        )
+        updated = client.update_parameter(
+            parameter=pm.Parameter(name=made.name, labels={"a": "2"}), update_mask={"paths": ["labels"]}
+        )
+        assert dict(updated.labels) == {"a": "2"}, updated
+        assert [dict(p.labels) for p in client.list_parameters(parent=parent)] == [{"a": "2"}]
+        with declined("INVALID_ARGUMENT"):
+            client.update_parameter(
+                parameter=pm.Parameter(name=made.name, labels={"a": "B"}), update_mask={"paths": ["labels"]}
+            )
+        version = {"parent": made.name, "parameter_version_id": "v1"}
+        body = pm.ParameterVersion(payload=pm.ParameterVersionPayload(data=b"\xff"))
+        client.create_parameter_version(parameter_version=body, **version)
+        with declined("ALREADY_EXISTS"):
+            client.create_parameter_version(parameter_version=body, **version)
+        with declined("FAILED_PRECONDITION"):
+            client.delete_parameter(name=made.name)
+        client.delete_parameter_version(name=f"{made.name}/versions/v1")
+        client.delete_parameter(name=made.name)
+        with declined("NOT_FOUND"):
+            client.get_parameter(name=made.name)
+
+
+def keys_encrypt_and_decrypt():
+    with fakes() as cloud:
+        client = gcp_clients.keys(cloud.at["gcp"], admin(cloud))
+        name, other = (f"{PROJECT}/locations/global/keyRings/r/cryptoKeys/{key}" for key in ("k", "other"))
+        for key in (name, other):
+            cloud.do("kms-key", name=key)
+        checked = {"plaintext": BINARY, "plaintext_crc32c": crc.crc32c(BINARY)}
+        made = client.encrypt(request={"name": name, **checked})
+        assert made.verified_plaintext_crc32c and made.name.startswith(name), made.name
+        same(made.ciphertext_crc32c, crc.crc32c(made.ciphertext), "the checksum")
+        again = client.encrypt(request={"name": name, **checked})
+        assert again.ciphertext != made.ciphertext
+        found = client.decrypt(
+            request={"name": name, "ciphertext": made.ciphertext, "ciphertext_crc32c": made.ciphertext_crc32c}
+        )
+        same(found.plaintext, BINARY, "what was encrypted")
+        same(found.plaintext_crc32c, crc.crc32c(BINARY), "the checksum")
+        for key, ciphertext in ((other, made.ciphertext), (name, b"x" * 40), (name, b"x")):
+            with declined("INVALID_ARGUMENT", "Decryption failed"):
+                client.decrypt(name=key, ciphertext=ciphertext)
+        with declined("INVALID_ARGUMENT"):
+            client.decrypt(request={"name": name, "ciphertext": made.ciphertext, "ciphertext_crc32c": 1})
+        with declined("NOT_FOUND"):
+            client.decrypt(name=f"{name}-none", ciphertext=made.ciphertext)
+        guest = cloud.do("token", cloud="gcp", principal="user:guest")["token"]
+        with declined("PERMISSION_DENIED", "useToDecrypt"):
+            gcp_clients.keys(cloud.at["gcp"], guest).decrypt(name=name, ciphertext=made.ciphertext)
+
+
 def listings_have_pages_and_filters():
     with fakes() as cloud:
         client = gcp_clients.secrets(cloud.at["gcp"], admin(cloud))
@@ -286,10 +389,13 @@ run(
     [
         secret_manager,
         regional_secret_manager,
+        secrets_are_written_under_conditions,
         listings_have_pages_and_filters,
         who_may_not_gets_nothing,
         parameter_manager,
         regional_parameter_manager,
+        parameters_have_labels_that_change,
+        keys_encrypt_and_decrypt,
         federated_tokens_are_the_service_accounts,
         a_clusters_own_pool,
     ]
