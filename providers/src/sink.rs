@@ -50,7 +50,8 @@ pub struct Held {
     /// The digest of the value that it has now; none where what stands on it is of another value, or
     /// where the store's list does not tell.
     pub fingerprint: Option<Fingerprint>,
-    /// The value, where the store's list brings it along.
+    /// The value, where the store's list brings it along. Empty, which no value that is written is, for an
+    /// entry that a write has begun and not ended: [`Sink::update`] ends it.
     pub value: Option<SecretBytes>,
     /// What the store says about the version, for a write that must not meet another one.
     pub version: Option<VersionToken>,

@@ -265,10 +265,14 @@ fn held(name: &str, owner: &Owner, parameter: &Parameter, overtaken: bool) -> He
         Some(Progress::Settled { fingerprint, .. }) if !overtaken => Some(fingerprint.clone()),
         _ => None,
     };
+    let begun = matches!(
+        progress,
+        Some(Progress::Pending { .. } | Progress::Deleting { .. })
+    );
     Held {
         name: name.to_owned(),
         fingerprint,
-        value: None,
+        value: begun.then(|| SecretBytes::new(Vec::new())),
         version: Some(token(owner, progress.as_ref(), overtaken)),
     }
 }

@@ -281,10 +281,11 @@ impl SecretManager {
             }
             _ => None,
         };
+        let begun = matches!(secret.progress(), Some(Progress::Pending(..)));
         let held = Held {
             name: name.to_owned(),
             fingerprint,
-            value: None,
+            value: begun.then(|| SecretBytes::new(Vec::new())),
             version: Some(Token::new(owner, &secret.etag, version).version_token()),
         };
         let others = secret.others();

@@ -70,8 +70,8 @@ async fn push(sink: &dyn Sink, put: &Put, owner: &Owner) -> Result<(), WriteErro
 
 async fn write(sink: &dyn Sink, held: &Held, put: &Put, owner: &Owner) -> Result<(), WriteError> {
     if held.fingerprint.is_none() && held.value.is_none() {
-        let value = sink.read(&[&put.name], soon()).await.remove(0);
-        if value.as_ref() == Ok(&put.value) {
+        let value = sink.read(&[&put.name], soon()).await.remove(0)?;
+        if value == put.value {
             return sink.remark(held, put, owner, soon()).await;
         }
     }
