@@ -110,7 +110,7 @@ impl Ground for Secrets {
     async fn beside(&self, name: &str) -> Option<bool> {
         let secrets = &self.shared.world.cloud.secrets;
         let all = secrets.annotations(&Self::full(name));
-        if all.get("team").is_none() {
+        if !all.contains_key("team") {
             secrets.annotate(&Self::full(name), "team", "theirs");
             return Some(false);
         }
@@ -244,7 +244,7 @@ impl Ground for Parameters {
 
     async fn beside(&self, name: &str) -> Option<bool> {
         let parameters = &self.shared.world.cloud.parameters;
-        if parameters.labels(&Self::full(name)).get("team").is_none() {
+        if !parameters.labels(&Self::full(name)).contains_key("team") {
             parameters.label(&Self::full(name), "team", "theirs");
             return Some(false);
         }
@@ -355,7 +355,7 @@ impl Ground for Vault {
     }
 
     async fn beside(&self, name: &str) -> Option<bool> {
-        if self.world.vault.tags(VAULT, name).get("team").is_none() {
+        if !self.world.vault.tags(VAULT, name).contains_key("team") {
             self.world.vault.tag(VAULT, name, "team", "theirs");
             return Some(false);
         }
