@@ -1,6 +1,7 @@
 //! Writing as an identity of the cloud that the program takes on, and the keys that it decrypts with as that.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jasm_fakes::azure::App;
@@ -9,10 +10,12 @@ use jasm_providers::{ErrorKind, Identity, Principal, Sink, azure, gcp};
 use serde_json::json;
 
 use crate::azure::{CLIENT, TENANT, World as Azure};
+use crate::contract::gcp_words;
 use crate::gcp::{PROJECT, World as Google};
 use crate::sinks::{listed, owner, put};
 use crate::support::{Calls, MARKER, assert_clean, soon};
-use crate::workload::ISSUER;
+use crate::wire::{Reply, Wire};
+use crate::workload::{ISSUER, Web};
 
 /// A folder for what the program finds in its pod; it goes with the test.
 struct Mounted(PathBuf);
@@ -204,6 +207,44 @@ async fn a_key_of_kms_decrypts_for_whom_it_may() {
         .unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Invalid);
     assert_eq!(world.server.record.all().len(), before);
+}
+
+#[tokio::test]
+async fn what_a_key_gives_is_under_a_checksum() {
+    // CRC-32C of "123456789": the check value of its definition.
+    let answers = [
+        (
+            json!({"plaintext": "MTIzNDU2Nzg5", "plaintextCrc32c": "3808858755"}),
+            true,
+        ),
+        (
+            json!({"plaintext": "MTIzNDU2Nzg5", "plaintextCrc32c": "3808858756"}),
+            false,
+        ),
+        (json!({"plaintext": "MTIzNDU2Nzg5"}), false),
+        (json!({"plaintext": MARKER, "plaintextCrc32c": "1"}), false),
+        (json!({"plaintextCrc32c": "1"}), false),
+    ];
+    for (answer, good) in answers {
+        let said = answer.clone();
+        let server = Wire::new(move |request| {
+            let token = json!({"access_token": "t", "expires_in": 3600});
+            let asks_for_key = request.line.contains(":decrypt");
+            Reply::Json(200, if asks_for_key { said.clone() } else { token })
+        })
+        .await;
+        let connection = gcp::Connection::new(&gcp_words::options(&server.endpoint)).unwrap();
+        let identity = Identity::Workload(Arc::new(Web));
+        let kms = gcp::Kms::new(&connection, identity, Calls::default().observer()).unwrap();
+        let found = kms.decrypt(KEY, b"cipher", soon()).await;
+        if good {
+            assert!(found.unwrap().expose() == b"123456789");
+            continue;
+        }
+        let refused = found.unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Integrity, "{refused}");
+        assert_clean(&refused);
+    }
 }
 
 const OTHER: &str = "33333333-3333-3333-3333-333333333333";

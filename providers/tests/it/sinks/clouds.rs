@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use jasm_fakes::azure::Setting;
 use jasm_fakes::gcp::Format;
 use jasm_fakes::{Fault, Faults};
-use jasm_providers::sink::Owner;
-use jasm_providers::{Sink, azure, gcp};
+use jasm_providers::sink::WriteError;
+use jasm_providers::{ErrorKind, Sink, azure, gcp};
 
-use super::{Ground, put};
+use super::{Ground, listed, owner, put, tells};
 use crate::azure::{PRINCIPAL, World as Azure};
 use crate::gcp::{PROJECT, SHOP, World as Google};
-use crate::support::Calls;
+use crate::support::{Calls, assert_clean, soon};
 
 /// Google's world, with every right for whoever writes.
 pub(crate) struct Shared {
@@ -455,13 +455,8 @@ impl Ground for Settings {
     fn largest(&self) -> usize {
         let put = put("a", "");
         let words = ["jasm-owner", "jasm-revision", "jasm-file"].map(str::len);
-        let owner = Owner {
-            cluster: "prod".into(),
-            namespace: "shop".into(),
-            name: "config".into(),
-        };
         let tags = words.iter().sum::<usize>()
-            + owner.to_string().len()
+            + owner("config").to_string().len()
             + put.origin.revision.len()
             + put.origin.file.len();
         let label = self.label.map_or(0, str::len);
@@ -532,4 +527,49 @@ impl Ground for Settings {
         grants.permit(PRINCIPAL, "read", "configurations/*");
         Some("App Configuration Data Owner")
     }
+}
+
+#[tokio::test]
+async fn a_locked_entry_is_named() {
+    let ground = Settings::new(None).await;
+    let (sink, mine, name) = (ground.sink(), owner("config"), ground.name("a"));
+    sink.create(&put(&name, "one"), &mine, soon())
+        .await
+        .unwrap();
+    let mut setting = ground.setting(&name).unwrap();
+    setting.locked = true;
+    ground.world.store.put(STORE, setting);
+    let held = listed(&*sink, &name, &mine).await.unwrap();
+    let refused = [
+        sink.update(&held, &put(&name, "two"), &mine, soon()).await,
+        sink.delete(&held, &mine, soon()).await,
+    ];
+    for refused in refused {
+        let Err(WriteError::Failed(error)) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(error.kind, ErrorKind::Denied);
+        let expected = format!("{name} is locked: unlock it, or take it out of what is written");
+        assert_eq!(error.message, expected);
+        assert_clean(&error);
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_became_a_reference_is_written_as_text_again() {
+    let ground = Settings::new(None).await;
+    let (sink, mine, name) = (ground.sink(), owner("config"), ground.name("a"));
+    let one = put(&name, "one");
+    sink.create(&one, &mine, soon()).await.unwrap();
+    let mut setting = ground.setting(&name).unwrap();
+    let kind = "application/vnd.microsoft.appconfig.keyvaultref+json;charset=utf-8";
+    setting.content_type = Some(kind.to_owned());
+    ground.world.store.put(STORE, setting);
+    let held = listed(&*sink, &name, &mine).await.unwrap();
+    assert!(!tells(&held, &one));
+    sink.update(&held, &one, &mine, soon()).await.unwrap();
+    let setting = ground.setting(&name).unwrap();
+    assert_eq!(setting.content_type.as_deref(), Some("text/plain"));
+    let held = listed(&*sink, &name, &mine).await.unwrap();
+    assert!(tells(&held, &one));
 }
