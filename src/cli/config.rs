@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum as _};
 use serde_json::{Value, json};
 
 use crate::diagnostic::{self, Diagnostic};
-use crate::settings::{Backend, Identity, LogFormat, LogLevel, Rights, Store, schema};
+use crate::settings::{Backend, Identity, LogFormat, LogLevel, Push, Rights, Store, schema};
 
 use super::operator::{Config, DOUBTFUL, Refused};
 use super::{Exit, Outcome, Stop, Streams};
@@ -148,6 +148,15 @@ fn describe(config: &Config, streams: &mut Streams<'_>) -> Result<(), Stop> {
         } else if store.allow.is_empty() {
             writeln!(out, "  nobody may read it")?;
         }
+        for write in &store.allow_write {
+            writeln!(
+                out,
+                "  SecretManagerConfigs in {} may write {} as {}",
+                write.rule.namespaces.join(", "),
+                write.rule.paths.join(", "),
+                write.identities.join(", ")
+            )?;
+        }
     }
     writeln!(
         out,
@@ -163,6 +172,34 @@ fn describe(config: &Config, streams: &mut Streams<'_>) -> Result<(), Stop> {
         format(settings.log_format),
         settings.store_timeout.as_secs()
     )?;
+    describe_push(&settings.push, out)?;
+    Ok(())
+}
+
+fn describe_push(push: &Push, out: &mut dyn std::io::Write) -> Result<(), Stop> {
+    if let Some(cluster) = &push.cluster {
+        writeln!(
+            out,
+            "push: entries are marked as those of the cluster {cluster}"
+        )?;
+    }
+    for rule in &push.cross_namespace_sources {
+        writeln!(
+            out,
+            "push: SecretManagerConfigs in {} may use the sources in {}",
+            rule.namespaces.join(", "),
+            rule.sources.join(", ")
+        )?;
+    }
+    for directory in &push.directories {
+        writeln!(
+            out,
+            "push: SecretManagerConfigs in {} may use the directory {} as {}",
+            directory.namespaces.join(", "),
+            directory.path.display(),
+            directory.name
+        )?;
+    }
     Ok(())
 }
 
@@ -222,6 +259,9 @@ fn report(config: &Config) -> Value {
         let mut fields = in_force::fields(store);
         let rules: Vec<_> = store.allow.iter().enumerate().map(rule).collect();
         fields.insert("allow".to_owned(), json!(rules));
+        if in_force::is_written(store) {
+            fields.insert("allowWrite".to_owned(), in_force::write_rules(store));
+        }
         fields
     };
     json!({
@@ -232,6 +272,7 @@ fn report(config: &Config) -> Value {
         "logLevel": level(settings.log_level),
         "logFormat": format(settings.log_format),
         "storeTimeout": format!("{}s", settings.store_timeout.as_secs()),
+        "push": in_force::push(&settings.push),
     })
 }
 

@@ -2,7 +2,10 @@
 //!
 //! The CRD is generated from these types (`config/crd`); what can be checked at admission is, by CEL.
 
-#![allow(unreachable_pub, reason = "the derive repeats the types where nobody sees them")]
+#![allow(
+    unreachable_pub,
+    reason = "the derive repeats the types where nobody sees them"
+)]
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;

@@ -556,8 +556,10 @@ fn drift_interval(spec: &SecretManagerConfigSpec) -> Result<Option<Duration>, Pr
         return Ok(None);
     };
     let read = text.parse::<kube::core::Duration>().ok();
-    let long = read.and_then(|duration| Duration::try_from(duration).ok());
-    match long.filter(|long| *long >= Duration::from_secs(60)) {
+    match read
+        .map(Duration::from)
+        .filter(|long| *long >= Duration::from_secs(60))
+    {
         Some(long) => Ok(Some(long)),
         None => Err(Problem::new(
             Reason::SpecInvalid,

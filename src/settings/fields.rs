@@ -407,8 +407,6 @@ pub const STORE: [Field; 40] = [
     )
     .of(WITH_STS),
     field("iamEndpoint", Shape::Endpoint, "The same for the IAM Service Account Credentials API.").of(GCP),
-    field("kmsEndpoint", Shape::Endpoint, "The same for Cloud KMS, whose keys decrypt what is encrypted in Git.")
-        .of(GCP),
     field(
         "caFile",
         Shape::Path,

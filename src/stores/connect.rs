@@ -178,9 +178,9 @@ impl Connected {
     /// If the identity has no rights in the store's cloud, or no keys are beside it.
     pub(super) fn keys(&self, identity: Identity, observer: Observer) -> Result<Keys, Error> {
         Ok(match self {
-            Self::SecretsManager(connection) | Self::ParameterStore(connection) => {
-                Keys::Aws(aws::Kms::new(&connection.of(identity)?, observer)?)
-            }
+            Self::SecretsManager(connection) | Self::ParameterStore(connection) => Keys::Aws(
+                Box::new(aws::Kms::new(&connection.of(identity)?, observer)?),
+            ),
             Self::GcpSecretManager(connection) | Self::GcpParameterManager(connection, _) => {
                 Keys::Gcp(gcp::Kms::new(connection, identity, observer)?)
             }
@@ -200,7 +200,7 @@ impl Connected {
 #[derive(Debug)]
 pub enum Keys {
     /// AWS KMS.
-    Aws(aws::Kms),
+    Aws(Box<aws::Kms>),
     /// Google Cloud KMS.
     Gcp(gcp::Kms),
     /// The keys of one key vault.

@@ -4,7 +4,11 @@ use jasm_providers::azure::Cloud;
 use jasm_providers::vault::{Engine, Login};
 use serde_json::{Map, Value, json};
 
-use crate::settings::{AwsEndpoint, Azure, Backend, Gcp, Store, Vault};
+use crate::policy::WriteRule;
+use crate::settings::fields::STORE;
+use crate::settings::{
+    AwsEndpoint, Azure, Backend, Directory, Gcp, Push, SourceRule, Store, Vault,
+};
 
 /// Every field that a store of its kind can have, but for the rules; null where nothing is in force.
 pub(super) fn fields(store: &Store) -> Map<String, Value> {
@@ -45,6 +49,43 @@ pub(super) fn fields(store: &Store) -> Map<String, Value> {
     fields
 }
 
+/// Whether anything is ever written to a store of its kind.
+pub(super) fn is_written(store: &Store) -> bool {
+    let kind = store.backend.kind();
+    STORE
+        .iter()
+        .any(|field| field.name == "allowWrite" && field.fits(kind))
+}
+
+/// Who may write what, and as whom.
+pub(super) fn write_rules(store: &Store) -> Value {
+    let rule = |write: &WriteRule| {
+        json!({
+            "namespaces": write.rule.namespaces,
+            "paths": write.rule.paths,
+            "identities": write.identities,
+        })
+    };
+    store.allow_write.iter().map(rule).collect()
+}
+
+/// What holds for every `SecretManagerConfig`.
+pub(super) fn push(push: &Push) -> Value {
+    let rule = |rule: &SourceRule| json!({"namespaces": rule.namespaces, "sources": rule.sources});
+    let directory = |directory: &Directory| {
+        json!({
+            "name": directory.name,
+            "path": directory.path,
+            "namespaces": directory.namespaces,
+        })
+    };
+    json!({
+        "cluster": push.cluster,
+        "crossNamespaceSources": push.cross_namespace_sources.iter().map(rule).collect::<Vec<_>>(),
+        "directories": push.directories.iter().map(directory).collect::<Vec<_>>(),
+    })
+}
+
 fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
@@ -58,6 +99,7 @@ fn of_aws(aws: &AwsEndpoint, store: &Store) -> Value {
         "account": store.scope.account,
         "endpoint": aws.endpoint,
         "stsEndpoint": aws.sts_endpoint,
+        "kmsEndpoint": aws.kms_endpoint,
         "caFile": aws.ca_file,
     })
 }
@@ -121,7 +163,6 @@ mod tests {
     use jasm_providers::Kind;
 
     use super::*;
-    use crate::settings::fields::STORE;
     use crate::settings::{Overrides, Settings};
 
     #[test]
@@ -143,7 +184,7 @@ mod tests {
             let told: BTreeSet<_> = fields(store).keys().cloned().collect();
             let there: BTreeSet<_> = STORE
                 .iter()
-                .filter(|field| field.fits(kind) && field.name != "allow")
+                .filter(|field| field.fits(kind) && !matches!(field.name, "allow" | "allowWrite"))
                 .map(|field| field.name.to_owned())
                 .collect();
             assert_eq!(told, there, "{kind}");
