@@ -35,7 +35,7 @@ pub(super) struct Built {
     data: BTreeMap<String, Vec<u8>>,
 }
 
-/// Files written as `--- path` lines, each followed by its text.
+/// Files written as `=== path` lines, each followed by its text.
 pub(super) fn files(text: &str) -> Files {
     let mut files = Files::new();
     for part in text
