@@ -20,6 +20,8 @@ JASM_TEST_SOPS_OLD=$(sed -n 's/^old=//p' <<<"$sops")
 JASM_TEST_AGE_KEYGEN=$(sed -n 's/^age-keygen=//p' <<<"$sops")
 export JASM_TEST_LAUNCHER JASM_TEST_BIN JASM_TEST_MOTO JASM_TEST_OPENBAO JASM_TEST_VENDOR JASM_TEST_AWSCLI
 export JASM_TEST_SOPS JASM_TEST_SOPS_OLD JASM_TEST_AGE_KEYGEN
+JASM_TEST_CRDS=$("$here/crds.sh")
+export JASM_TEST_LAUNCHER JASM_TEST_BIN JASM_TEST_MOTO JASM_TEST_OPENBAO JASM_TEST_VENDOR JASM_TEST_AWSCLI JASM_TEST_CRDS
 # Most of a story is waiting for the cluster, so more run at once than there are cores.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 cd "$here/../.."
