@@ -148,7 +148,7 @@ impl<'a> Parts<'a> {
 }
 
 fn part<'a>(text: &'a [u8], mark: &[u8]) -> Result<(&'a [u8], &'a [u8]), Why> {
-    let comma = text.iter().rposition(|&byte| byte == b',').ok_or(BROKEN)?;
+    let comma = memchr::memrchr(b',', text).ok_or(BROKEN)?;
     let value = text[comma..].strip_prefix(mark).ok_or(BROKEN)?;
     Ok((&text[..comma], value))
 }

@@ -8,7 +8,13 @@ use crate::node::{Item, Leaf, Node};
 /// The lines of a file. A key that is there twice stays there twice, as SOPS leaves it.
 pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Item>, Error> {
     let mut items = Vec::new();
-    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+    let mut rest = bytes;
+    let mut number = 0;
+    while !rest.is_empty() {
+        number += 1;
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = &rest[..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
         if line.is_empty() {
             continue;
         }
@@ -16,8 +22,8 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Item>, Error> {
             items.push(Item::Comment(Zeroizing::new(comment.to_vec())));
             continue;
         }
-        let wrong = |message: &str| Error::malformed(index + 1, message);
-        let Some(equals) = line.iter().position(|&byte| byte == b'=') else {
+        let wrong = |message: &str| Error::malformed(number, message);
+        let Some(equals) = memchr::memchr(b'=', line) else {
             return Err(wrong("a line is neither KEY=value nor a comment"));
         };
         let key = std::str::from_utf8(&line[..equals]).map_err(|_| wrong("a key is not UTF-8"))?;
@@ -31,7 +37,7 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Item>, Error> {
 fn unescape(value: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(value.len()));
     let mut rest = value;
-    while let Some(place) = rest.windows(2).position(|pair| pair == b"\\n") {
+    while let Some(place) = memchr::memmem::find(rest, b"\\n") {
         plain.extend_from_slice(&rest[..place]);
         plain.push(b'\n');
         rest = &rest[place + 2..];

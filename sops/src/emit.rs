@@ -57,7 +57,10 @@ pub(crate) fn dotenv(documents: &[Node], encrypted: usize) -> Result<Zeroizing<V
             Item::Entry(key, Node::Leaf(leaf)) => {
                 out.extend_from_slice(key.as_bytes());
                 out.push(b'=');
-                escaped(&mut out, &text(leaf));
+                match leaf {
+                    Leaf::Text(text) => escaped(&mut out, text),
+                    leaf => escaped(&mut out, &text(leaf)),
+                }
             }
             Item::Entry(key, _) => {
                 return Err(Error::Plain {
@@ -73,12 +76,13 @@ pub(crate) fn dotenv(documents: &[Node], encrypted: usize) -> Result<Zeroizing<V
 
 /// Writes a newline as a backslash and an n.
 fn escaped(out: &mut Vec<u8>, text: &[u8]) {
-    for &byte in text {
-        match byte {
-            b'\n' => out.extend_from_slice(b"\\n"),
-            byte => out.push(byte),
-        }
+    let mut rest = text;
+    while let Some(place) = memchr::memchr(b'\n', rest) {
+        out.extend_from_slice(&rest[..place]);
+        out.extend_from_slice(b"\\n");
+        rest = &rest[place + 1..];
     }
+    out.extend_from_slice(rest);
 }
 
 /// A leaf in formats that know text only.

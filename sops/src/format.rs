@@ -94,7 +94,11 @@ struct Marks {
 impl Marks {
     fn of(bytes: &[u8]) -> Self {
         let mut marks = Self::default();
-        for line in bytes.split(|&byte| byte == b'\n') {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let line = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or_default();
             if line.first() == Some(&b'[') {
                 marks.ini |= line.trim_ascii_end() == b"[sops]";
             } else if let Some(rest) = line.strip_prefix(b"sops_") {
@@ -121,7 +125,7 @@ fn has_extension(name: &str, extension: &str) -> bool {
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
+    memchr::memmem::find(bytes, part).is_some()
 }
 
 #[cfg(test)]
