@@ -60,22 +60,23 @@ impl Cipher {
     pub(crate) fn open(&self, text: &[u8], aad: &str) -> Result<(Kind, Text), Why> {
         let parts = Parts::of(text)?;
         let mut data = decode(parts.data)?;
-        let iv = decode(parts.iv)?;
-        let tag = decode(parts.tag)?;
+        let (mut iv, mut tag) = ([0; SHORT], [0; SHORT]);
+        let iv = decode_short(parts.iv, &mut iv)?;
+        let tag = decode_short(parts.tag, &mut tag)?;
         if tag.len() != 16 {
             return Err(BROKEN);
         }
-        let tag = Tag::<AesGcm<Aes256, U32>>::from_slice(&tag);
+        let tag = Tag::<AesGcm<Aes256, U32>>::from_slice(tag);
         let aad = aad.as_bytes();
         match iv.len() {
             32 => self.key.decrypt_in_place_detached(
-                Nonce::<AesGcm<Aes256, U32>>::from_slice(&iv),
+                Nonce::<AesGcm<Aes256, U32>>::from_slice(iv),
                 aad,
                 &mut data,
                 tag,
             ),
-            16 => self.old::<U16>(&iv, aad, &mut data, tag),
-            12 => self.old::<U12>(&iv, aad, &mut data, tag),
+            16 => self.old::<U16>(iv, aad, &mut data, tag),
+            12 => self.old::<U12>(iv, aad, &mut data, tag),
             _ => {
                 return Err(
                     "has a nonce of a length that SOPS does not write: it was changed, restore it",
@@ -157,6 +158,14 @@ fn decode(text: &[u8]) -> Result<Text, Why> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() / 4 * 3 + 3));
     STANDARD.decode_vec(text, &mut bytes).map_err(|_| BROKEN)?;
     Ok(bytes)
+}
+
+/// More than a nonce or a tag takes, decoded.
+const SHORT: usize = 48;
+
+fn decode_short<'a>(text: &[u8], into: &'a mut [u8; SHORT]) -> Result<&'a [u8], Why> {
+    let length = STANDARD.decode_slice(text, into).map_err(|_| BROKEN)?;
+    Ok(&into[..length])
 }
 
 fn leaf(kind: Kind, plain: Text) -> Option<Leaf> {

@@ -120,14 +120,16 @@ impl Walk<'_> {
             (Verdict::Encrypted, _) => true,
         };
         if encrypted {
-            let Leaf::Text(text) = &*leaf else {
+            let Leaf::Text(text) = leaf else {
                 return Err(
                     self.refuse("is not encrypted although it should be: set it with `sops edit`")
                 );
             };
+            // What is encrypted need not be erased.
+            let text: Vec<u8> = std::mem::take(&mut *text);
             *leaf = self
                 .cipher
-                .leaf(text, self.path())
+                .leaf(&text, self.path())
                 .map_err(|why| self.refuse(why))?;
         }
         if (encrypted || !self.metadata.mac_only_encrypted)
