@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::limits;
 
+const BEGIN: &str = "-----BEGIN PGP PRIVATE KEY BLOCK-----";
+const END: &str = "-----END PGP PRIVATE KEY BLOCK-----";
+
 #[derive(Default)]
 pub(super) struct Identities(Vec<SignedSecretKey>);
 
@@ -26,29 +29,39 @@ impl Identities {
         let broken = || {
             "it has no PGP secret key in ASCII armour: export it with `gpg --armor --export-secret-keys`".to_owned()
         };
-        let (keys, _) = SignedSecretKey::from_armor_many(text.as_bytes()).map_err(|_| broken())?;
         let before = self.0.len();
-        for key in keys {
-            let key = key.map_err(|_| broken())?;
-            let locked = key.primary_key.secret_params().is_encrypted()
-                && key
-                    .secret_subkeys
-                    .iter()
-                    .all(|subkey| subkey.key.secret_params().is_encrypted());
-            if locked {
-                return Err("the PGP key has a passphrase: export it without one".to_owned());
-            }
-            self.0.push(key);
-            if self.0.len() > limits::IDENTITIES {
-                return Err(format!(
-                    "there are more than {} PGP keys",
-                    limits::IDENTITIES
-                ));
+        // Files are put together of several, and the library reads one block.
+        for (start, _) in text.match_indices(BEGIN) {
+            let block = &text[start..];
+            let end = block.find(END).ok_or_else(broken)? + END.len();
+            let (keys, _) =
+                SignedSecretKey::from_armor_many(&block.as_bytes()[..end]).map_err(|_| broken())?;
+            for key in keys {
+                self.push(key.map_err(|_| broken())?)?;
             }
         }
         if self.0.len() == before {
             return Err(broken());
         }
+        Ok(())
+    }
+
+    fn push(&mut self, key: SignedSecretKey) -> Result<(), String> {
+        let locked = key.primary_key.secret_params().is_encrypted()
+            && key
+                .secret_subkeys
+                .iter()
+                .all(|subkey| subkey.key.secret_params().is_encrypted());
+        if locked {
+            return Err("the PGP key has a passphrase: export it without one".to_owned());
+        }
+        if self.0.len() == limits::IDENTITIES {
+            return Err(format!(
+                "there are more than {} PGP keys",
+                limits::IDENTITIES
+            ));
+        }
+        self.0.push(key);
         Ok(())
     }
 

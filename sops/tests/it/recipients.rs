@@ -3,6 +3,8 @@
 use std::process::Command;
 
 use age::secrecy::ExposeSecret as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jasm_sops::{Error, Format, Keys};
 use pgp::composed::{
     ArmorOptions, EncryptionCaps, KeyType, SecretKeyParamsBuilder, SignedPublicKey,
@@ -10,7 +12,10 @@ use pgp::composed::{
 };
 use pgp::crypto::ecc_curve::ECCCurve;
 use pgp::ser::Serialize as _;
-use pgp::types::KeyDetails as _;
+use pgp::types::{KeyDetails as _, Password};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use serde_json::Value;
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
@@ -112,6 +117,9 @@ fn pgp_keys_are_recipients() {
                 error.contains(&format!("PGP {fingerprint}: no PGP key is the one")),
                 "{error}"
             );
+            // Two in one file, as `cat` puts them together.
+            let two = armored(other) + &armored(key);
+            good(read(&only("keys.asc", &two), &encrypted));
             let public = SignedPublicKey::from(key.clone())
                 .to_armored_string(ArmorOptions::default())
                 .unwrap();
@@ -121,6 +129,101 @@ fn pgp_keys_are_recipients() {
             assert!(error.reason.contains("public"), "{error}");
         }
     }
+}
+
+/// A message of PGP with other bytes, without its checksum, as armour has it.
+fn mangled(armored: &str, change: impl FnOnce(&mut Vec<u8>)) -> String {
+    let lines: Vec<&str> = armored.lines().map(str::trim).collect();
+    let start = lines.iter().position(|line| line.is_empty()).unwrap() + 1;
+    let inner: String = lines[start..]
+        .iter()
+        .take_while(|line| !line.starts_with(['=', '-']))
+        .copied()
+        .collect();
+    let mut bytes = STANDARD.decode(inner).unwrap();
+    change(&mut bytes);
+    format!(
+        "-----BEGIN PGP MESSAGE-----\n\n{}\n-----END PGP MESSAGE-----\n",
+        STANDARD.encode(bytes)
+    )
+}
+
+#[test]
+fn a_changed_message_of_pgp_is_refused_or_changes_nothing() {
+    let key = pgp_key(
+        KeyType::Ed25519Legacy,
+        KeyType::ECDH(ECCCurve::Curve25519Legacy),
+    );
+    let [sops, _] = both();
+    let sops = trust(sops, &[&key]);
+    let fingerprint = key.fingerprint().to_string().to_uppercase();
+    let json = sops
+        .try_encrypt(
+            &["--pgp", &fingerprint, "--output-type", "json"],
+            "a.yaml",
+            PLAIN,
+        )
+        .unwrap();
+    let mut file: Value = serde_json::from_slice(&json).unwrap();
+    let enc = file["sops"]["pgp"][0]["enc"].as_str().unwrap().to_owned();
+    let keys = only(
+        "key.asc",
+        &key.to_armored_string(ArmorOptions::default()).unwrap(),
+    );
+    let mut read = |enc: String| {
+        file["sops"]["pgp"][0]["enc"] = Value::from(enc);
+        decrypt_with(file.to_string().as_bytes(), Format::Json, &keys, &Nobody)
+    };
+    let expected = read(mangled(&enc, |_| ())).unwrap_or_else(|error| panic!("{error}"));
+    let strategy = (any::<usize>(), any::<u8>(), 0..4_u8);
+    let config = ProptestConfig {
+        cases: 250,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let read = std::cell::RefCell::new(read);
+    TestRunner::new(config)
+        .run(&strategy, |(place, byte, how)| {
+            let changed = mangled(&enc, |bytes| {
+                let place = place % bytes.len();
+                match how {
+                    0 => bytes[place] ^= 1 << (byte % 8),
+                    1 => bytes[place] = byte,
+                    2 => bytes.truncate(place),
+                    _ => bytes.insert(place, byte),
+                }
+            });
+            if let Ok(plain) = (*read.borrow_mut())(changed) {
+                prop_assert_eq!(text(&plain), text(&expected));
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn pgp_keys_with_a_passphrase_are_refused() {
+    let mut key = pgp_key(
+        KeyType::Ed25519Legacy,
+        KeyType::ECDH(ECCCurve::Curve25519Legacy),
+    );
+    key.primary_key
+        .set_password(rand::rngs::OsRng, &Password::from("x"))
+        .unwrap();
+    for subkey in &mut key.secret_subkeys {
+        subkey
+            .key
+            .set_password(rand::rngs::OsRng, &Password::from("x"))
+            .unwrap();
+    }
+    let armored = key.to_armored_string(ArmorOptions::default()).unwrap();
+    let error = Keys::default()
+        .add("key.asc", armored.as_bytes())
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "key.asc: the PGP key has a passphrase: export it without one"
+    );
 }
 
 #[test]
