@@ -131,10 +131,12 @@ fn pgp_keys_are_recipients() {
     }
 }
 
-/// A message of PGP with other bytes, without its checksum, as armour has it.
+/// What armour holds, with other bytes and without a checksum.
 fn mangled(armored: &str, change: impl FnOnce(&mut Vec<u8>)) -> String {
     let lines: Vec<&str> = armored.lines().map(str::trim).collect();
-    let start = lines.iter().position(|line| line.is_empty()).unwrap() + 1;
+    let (first, last) = (lines[0], lines[lines.len() - 1]);
+    // PGP has headers and an empty line after them.
+    let start = lines.iter().position(|line| line.is_empty()).unwrap_or(0) + 1;
     let inner: String = lines[start..]
         .iter()
         .take_while(|line| !line.starts_with(['=', '-']))
@@ -142,10 +144,65 @@ fn mangled(armored: &str, change: impl FnOnce(&mut Vec<u8>)) -> String {
         .collect();
     let mut bytes = STANDARD.decode(inner).unwrap();
     change(&mut bytes);
-    format!(
-        "-----BEGIN PGP MESSAGE-----\n\n{}\n-----END PGP MESSAGE-----\n",
-        STANDARD.encode(bytes)
-    )
+    let gap = if start > 1 { "\n" } else { "" };
+    format!("{first}\n{gap}{}\n{last}\n", STANDARD.encode(bytes))
+}
+
+/// One change of some bytes.
+fn mangle(bytes: &mut Vec<u8>, (place, byte, how): (usize, u8, u8)) {
+    let place = place % bytes.len();
+    match how {
+        0 => bytes[place] ^= 1 << (byte % 8),
+        1 => bytes[place] = byte,
+        2 => bytes.truncate(place),
+        _ => bytes.insert(place, byte),
+    }
+}
+
+fn changes() -> impl Strategy<Value = (usize, u8, u8)> {
+    (any::<usize>(), any::<u8>(), 0..4_u8)
+}
+
+fn run<S: Strategy>(strategy: &S, check: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let config = ProptestConfig {
+        cases: CHANGES,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    TestRunner::new(config).run(strategy, check).unwrap();
+}
+
+const CHANGES: u32 = 200;
+
+#[test]
+fn changed_identities_are_refused_or_used() {
+    let pgp = pgp_key(
+        KeyType::Ed25519Legacy,
+        KeyType::ECDH(ECCCurve::Curve25519Legacy),
+    );
+    let ssh = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).unwrap();
+    let [sops, _] = both();
+    let sops = trust(sops, &[&pgp]);
+    let fingerprint = pgp.fingerprint().to_string().to_uppercase();
+    let public = ssh.public_key().to_openssh().unwrap();
+    let encrypted = sops
+        .try_encrypt(&["--pgp", &fingerprint, "--age", &public], "a.yaml", PLAIN)
+        .unwrap();
+    let asc = pgp.to_armored_string(ArmorOptions::default()).unwrap();
+    let agekey = ssh.to_openssh(LineEnding::LF).unwrap().to_string();
+    for (name, content) in [("key.asc", &asc), ("ssh.agekey", &agekey)] {
+        good(read(&only(name, &mangled(content, |_| ())), &encrypted));
+        run(&changes(), |change| {
+            let mut keys = Keys::default();
+            let changed = mangled(content, |bytes| mangle(bytes, change));
+            if keys.add(name, changed.as_bytes()).is_ok()
+                && let Ok(plain) = read(&keys, &encrypted)
+            {
+                prop_assert!(plain.starts_with("a: secret\n"));
+            }
+            Ok(())
+        });
+    }
 }
 
 #[test]
@@ -175,30 +232,14 @@ fn a_changed_message_of_pgp_is_refused_or_changes_nothing() {
         decrypt_with(file.to_string().as_bytes(), Format::Json, &keys, &Nobody)
     };
     let expected = read(mangled(&enc, |_| ())).unwrap_or_else(|error| panic!("{error}"));
-    let strategy = (any::<usize>(), any::<u8>(), 0..4_u8);
-    let config = ProptestConfig {
-        cases: 250,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
     let read = std::cell::RefCell::new(read);
-    TestRunner::new(config)
-        .run(&strategy, |(place, byte, how)| {
-            let changed = mangled(&enc, |bytes| {
-                let place = place % bytes.len();
-                match how {
-                    0 => bytes[place] ^= 1 << (byte % 8),
-                    1 => bytes[place] = byte,
-                    2 => bytes.truncate(place),
-                    _ => bytes.insert(place, byte),
-                }
-            });
-            if let Ok(plain) = (*read.borrow_mut())(changed) {
-                prop_assert_eq!(text(&plain), text(&expected));
-            }
-            Ok(())
-        })
-        .unwrap();
+    run(&changes(), |change| {
+        let changed = mangled(&enc, |bytes| mangle(bytes, change));
+        if let Ok(plain) = (*read.borrow_mut())(changed) {
+            prop_assert_eq!(text(&plain), text(&expected));
+        }
+        Ok(())
+    });
 }
 
 #[test]
