@@ -20,12 +20,6 @@ impl Identities {
     }
 
     pub(super) fn add(&mut self, text: &str) -> Result<(), String> {
-        if text.contains("BEGIN PGP PUBLIC KEY") {
-            return Err(
-                "it is a public key: export the secret one with `gpg --armor --export-secret-keys`"
-                    .to_owned(),
-            );
-        }
         let broken = || {
             "it has no PGP secret key in ASCII armour: export it with `gpg --armor --export-secret-keys`".to_owned()
         };
@@ -41,7 +35,12 @@ impl Identities {
             }
         }
         if self.0.len() == before {
-            return Err(broken());
+            return Err(if text.contains("BEGIN PGP PUBLIC KEY") {
+                "it is a public key: export the secret one with `gpg --armor --export-secret-keys`"
+                    .to_owned()
+            } else {
+                broken()
+            });
         }
         Ok(())
     }

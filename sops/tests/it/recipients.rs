@@ -120,6 +120,7 @@ fn pgp_keys_are_recipients() {
             // Two in one file, as `cat` puts them together.
             let two = armored(other) + &armored(key);
             good(read(&only("keys.asc", &two), &encrypted));
+            // Beside a secret key a public one does no harm.
             let public = SignedPublicKey::from(key.clone())
                 .to_armored_string(ArmorOptions::default())
                 .unwrap();
@@ -127,6 +128,10 @@ fn pgp_keys_are_recipients() {
                 .add("key.asc", public.as_bytes())
                 .unwrap_err();
             assert!(error.reason.contains("public"), "{error}");
+            good(read(
+                &only("key.asc", &(public + &armored(key))),
+                &encrypted,
+            ));
         }
     }
 }
