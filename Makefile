@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build fmt lint test verify test-old test-image cluster demo demo-clouds bench image image-local e2e clean
+.PHONY: help build fmt lint test verify manifests test-old test-image cluster demo demo-clouds bench image image-local e2e clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ e2e: ## run the stories on minikube against AWS, as the profile AWS_PROFILE=codn
 
 verify: ## check that everything generated is as it is in the checkout (tests/tools/verify.sh --write makes it so)
 	@tests/tools/verify.sh
+
+manifests: ## make the CRD and everything else that is generated anew
+	@tests/tools/verify.sh --write
 
 cluster: ## run a local cluster until Ctrl-C, and say how to use it
 	@tests/cluster/run.sh

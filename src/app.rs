@@ -1,5 +1,6 @@
 //! Wiring: the only place that constructs the parts and connects them, and the order of the end.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::pull::reconcile::Reconciler;
 use crate::pull::report::Reporter;
 use crate::pull::request::ObjectKind;
 use crate::pull::workload::Workloads;
+use crate::push::crd::SourceKind;
 use crate::push::{self, source::definitions};
 use crate::queue::{Handle, Queue};
 use crate::server::{self, Health};
@@ -135,8 +137,10 @@ pub async fn run(origin: Origin) -> Result<(), String> {
             queue_handle.clone(),
         ));
     }
+    let (used, uses) = watch::channel(BTreeSet::new());
     parts.spawn(definitions::follow(
         watches.clone(),
+        uses,
         push_received,
         metrics.clone(),
     ));
@@ -144,6 +148,7 @@ pub async fn run(origin: Origin) -> Result<(), String> {
         push_receive,
         push_index.clone(),
         push_handle.clone(),
+        used,
     ));
     parts.spawn(push::directories::follow(
         config.clone(),
@@ -205,10 +210,19 @@ async fn take_in_objects(
     mut receive: mpsc::UnboundedReceiver<Received<push::index::Event>>,
     index: Arc<Mutex<push::index::Index>>,
     queue: Handle<push::index::ObjectKey>,
+    used: watch::Sender<BTreeSet<SourceKind>>,
 ) {
     while let Some((event, _)) = receive.recv().await {
-        let woken = { index.lock().unwrap_or_else(PoisonError::into_inner) }.apply(event);
+        let (woken, kinds) = {
+            let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
+            (index.apply(event), index.used())
+        };
         woken.into_iter().for_each(|key| queue.now(key));
+        used.send_if_modified(|before| {
+            let changed = *before != kinds;
+            *before = kinds;
+            changed
+        });
     }
     // The watches end with the program.
     std::future::pending::<()>().await;

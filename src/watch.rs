@@ -32,6 +32,17 @@ mod stream;
 /// So many answers in a row that there is no such kind are believed: they take about 16 s.
 const ABSENT: u32 = 6;
 
+/// What ends a watch, besides that nobody listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Nothing.
+    Ever,
+    /// The server does not have the kind.
+    Absent,
+    /// The account may not have it.
+    Forbidden,
+}
+
 /// An event and when it was received.
 pub type Received<E> = (E, Instant);
 
@@ -104,17 +115,21 @@ impl<W: Watched> Watch<W> {
 
     /// Lists, watches, and starts again for ever.
     pub async fn run(&self, client: &Client) {
-        self.go_on(client, u32::MAX).await;
+        self.go_on(client, Until::Ever).await;
+    }
+
+    /// The same until the account is seen to have no right to it.
+    pub async fn run_while_allowed(&self, client: &Client) {
+        self.go_on(client, Until::Forbidden).await;
     }
 
     /// The same until the API server does not have the kind any more. A CRD that has just come is known
     /// before it is served: it has a quarter of a minute for that.
     pub async fn run_while_served(&self, client: &Client) {
-        self.go_on(client, ABSENT).await;
+        self.go_on(client, Until::Absent).await;
     }
 
-    /// Ends when the API server has said so many times in a row that it does not have the kind.
-    async fn go_on(&self, client: &Client, absent: u32) {
+    async fn go_on(&self, client: &Client, until: Until) {
         let resource = self.watched.resource();
         let mut course = Course::default();
         while !self.out.is_closed() {
@@ -146,10 +161,10 @@ impl<W: Watched> Watch<W> {
                     course.version = None;
                     course.failures += 1;
                     course.absent += 1;
-                    if course.absent >= absent {
+                    if until == Until::Absent && course.absent >= ABSENT {
                         return;
                     }
-                    if absent == u32::MAX && course.failures > 1 {
+                    if until != Until::Absent && course.failures > 1 {
                         warn!(
                             failures = course.failures,
                             "the API server does not have {resource}"
@@ -157,7 +172,8 @@ impl<W: Watched> Watch<W> {
                         self.metrics.watch_in_sync(resource, false);
                     }
                 }
-                End::Failed(why) => {
+                End::Forbidden(_) if until == Until::Forbidden => return,
+                End::Failed(why) | End::Forbidden(why) => {
                     course.failures = if lasted { 1 } else { course.failures + 1 };
                     // A first failure is a restart of the API server or a cut connection; more are news.
                     if course.failures > 1 {

@@ -36,6 +36,8 @@ pub enum Event {
     ObjectsNotServed,
     /// The same of sources of a kind.
     NotServed(SourceKind),
+    /// Nobody refers to sources of a kind any more: nothing is known of them from now on.
+    NotWatched(SourceKind),
 }
 
 /// What happened to one of many.
@@ -148,6 +150,12 @@ impl Index {
                 all
             }
             Event::Source(kind, change) => self.source_changed(kind, change),
+            Event::NotWatched(kind) => {
+                self.kinds.remove(&kind);
+                self.sources.retain(|key, _| key.kind != kind);
+                // Whoever came meanwhile waits for the list.
+                BTreeSet::new()
+            }
             Event::NotServed(kind) => {
                 let before = self.kinds.insert(kind, Kind::NotServed);
                 self.sources.retain(|key, _| key.kind != kind);
@@ -255,6 +263,12 @@ impl Index {
         let users = self.users.iter();
         let users = users.filter(|(key, _)| key.kind == kind && of(key));
         users.flat_map(|(_, users)| users.iter().cloned()).collect()
+    }
+
+    /// The kinds of source that objects refer to.
+    #[must_use]
+    pub fn used(&self) -> BTreeSet<SourceKind> {
+        self.users.keys().map(|key| key.kind).collect()
     }
 
     /// An object as it is now; none if it is gone.

@@ -11,6 +11,8 @@ pub(super) enum End {
     CannotStream,
     /// The server does not have the kind: its CRD is not there, or not yet in force.
     Absent,
+    /// The account may not list and watch it.
+    Forbidden(String),
     /// It failed.
     Failed(String),
 }
@@ -22,7 +24,7 @@ impl End {
             kube::Error::Api(status) if status.code == 401 => {
                 Self::Failed(format!("the API server {}", crate::client::NOT_ACCEPTED))
             }
-            kube::Error::Api(status) if status.code == 403 => Self::Failed(format!(
+            kube::Error::Api(status) if status.code == 403 => Self::Forbidden(format!(
                 "the API server refuses to list and watch {resource}: JASM's account needs list and watch on {resource}"
             )),
             kube::Error::Api(status) if status.code == 404 => Self::Absent,

@@ -25,10 +25,14 @@ schema() {
 	mkdir -p "$tmp/config"
 	"$jasm" config schema >"$tmp/config/jasm.schema.json"
 }
+crd() {
+	mkdir -p "$tmp/config/crd"
+	cargo run --quiet --locked --example crd >"$tmp/config/crd/secretmanagerconfigs.yaml"
+}
 manual() {
 	"$jasm" man "$tmp/docs/man" >/dev/null
 }
-generators=(schema manual)
+generators=(schema crd manual)
 # What a generator owns altogether: a file there that is not generated any more is left over.
 owned=(docs/man)
 

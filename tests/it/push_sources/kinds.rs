@@ -28,7 +28,10 @@ struct Follower {
 impl Follower {
     fn start(client: Client) -> Self {
         let (out, events) = unbounded_channel();
-        let task = tokio::spawn(definitions::follow(client, out, Metrics::default()));
+        let task = tokio::spawn(async move {
+            let (_all, used) = tokio::sync::watch::channel(SourceKind::WATCHED.into());
+            definitions::follow(client, used, out, Metrics::default()).await;
+        });
         Self {
             index: Index::default(),
             events,
