@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build fmt lint test verify manifests test-old test-image cluster demo demo-clouds bench image image-local e2e clean
+.PHONY: help build fmt lint test verify manifests test-old test-image cluster demo demo-clouds demo-push bench image image-local e2e clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ demo: ## show JASM at work in a local cluster
 
 demo-clouds: ## show every cloud read as the pods' own ServiceAccounts, side by side in a local cluster
 	@hack/demo-clouds.sh
+
+demo-push: ## show a commit carried to the stores of a cloud and on to a pod, in a local cluster
+	@hack/demo-push.sh
 
 bench: ## measure JASM in a local cluster
 	@hack/bench.sh

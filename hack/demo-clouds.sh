@@ -14,27 +14,20 @@ work=$root/.demo-clouds
 source "$root/hack/lib.sh"
 # shellcheck source=hack/show.sh
 source "$root/hack/show.sh"
+# shellcheck source=hack/servers.sh
+source "$root/hack/servers.sh"
 
 role=arn:aws:iam::123456789012:role/shop-reader
 tenant=11111111-1111-1111-1111-111111111111
 keyvault_client=22222222-2222-2222-2222-222222222222
 appconfig_client=33333333-3333-3333-3333-333333333333
-fakes='' fakes_pid='' moto_pid='' bao_pid='' bao=''
+fakes='' fakes_pid='' bao_pid='' bao=''
 
 stop_own() {
 	local pid
 	exec 5<&- 6>&-
 	for pid in $fakes_pid $moto_pid $bao_pid; do end "$pid" 10; done
 	fakes_pid='' moto_pid='' bao_pid=''
-}
-
-# step WHAT COMMAND...: one part of the preparation, with a line that says how long it took.
-step() {
-	local what=$1 started
-	started=$(now)
-	shift
-	"$@" || fail "$what: that failed"
-	say "$what: $(since "$started")"
 }
 
 # needs: says at once everything that is not here.
@@ -62,49 +55,6 @@ tools() {
 	fg "$root/tests/tools/moto.sh" >"$work/moto-program" || fail 'moto, which plays AWS, cannot be had'
 	fg "$root/tests/tools/openbao.sh" >"$work/bao-program" || fail 'OpenBao cannot be had'
 	say "moto and OpenBao are installed: $(since "$started")"
-}
-
-# Two ports that are free, one after the other: OpenBao takes the second for itself.
-ports() {
-	python3 - <<-'END'
-		import socket
-		while True:
-		    first = socket.socket()
-		    first.bind(("127.0.0.1", 0))
-		    port = first.getsockname()[1]
-		    try:
-		        socket.socket().bind(("127.0.0.1", port + 1))
-		    except OSError:
-		        continue
-		    print(port)
-		    break
-	END
-}
-
-# http METHOD URL BODY HEADER...: prints the answer; what is no success fails.
-http() {
-	python3 - "$@" <<-'END'
-		import sys, urllib.error, urllib.request
-		method, url, body, *headers = sys.argv[1:]
-		request = urllib.request.Request(url, method=method, data=body.encode() if body else None)
-		for header in headers:
-		    request.add_header(*header.split(": ", 1))
-		opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-		try:
-		    print(opener.open(request, timeout=20).read().decode())
-		except (urllib.error.URLError, OSError) as error:
-		    sys.exit(f"{method} {url}: {error}")
-	END
-}
-
-answers() { http GET "$1" '' >/dev/null 2>&1; }
-
-start_moto() {
-	local port
-	port=$(ports)
-	moto=http://127.0.0.1:$port
-	"$(<"$work/moto-program")" -H 127.0.0.1 -p "$port" >"$work/logs/moto.log" 2>&1 </dev/null 5<&- 6>&- 7>&- 8>&- &
-	moto_pid=$!
 }
 
 start_bao() {

@@ -152,7 +152,7 @@ account() {
 		apiVersion: v1
 		kind: Config
 		current-context: jasm
-		contexts: [{name: jasm, context: {cluster: jasm, user: jasm}}]
+		contexts: [{name: jasm, context: {cluster: jasm, user: jasm, namespace: jasm-system}}]
 		clusters:
 		  - name: jasm
 		    cluster:
