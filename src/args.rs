@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cli::{EXIT_CODES, completions, config, doctor, explain, lint, man, policy, render};
+use crate::cli::{
+    EXIT_CODES, completions, config, doctor, explain, lint, man, policy, push, render,
+};
 use crate::configuration::Origin;
 use crate::settings::{self, LogFormat, LogLevel, Overrides, Rights};
 
@@ -46,6 +48,9 @@ pub enum Command {
     /// Ask the config who may read what, and what the stores' clouds have to allow
     #[command(subcommand)]
     Policy(policy::Commands),
+    /// Say what SecretManagerConfigs would change in the stores, or change it, without a cluster
+    #[command(subcommand)]
+    Push(push::Commands),
     /// Look at the stores and the cluster as JASM uses them, and say what to mend
     ///
     /// Of each store of the config: whether its address answers (name, connection, certificate), as

@@ -19,6 +19,7 @@ pub mod input;
 pub mod lint;
 pub mod man;
 pub mod policy;
+pub mod push;
 pub mod render;
 
 mod account;
@@ -38,6 +39,8 @@ pub enum Exit {
     Fine,
     /// The input was read, and something in it is wrong.
     Problems,
+    /// Nothing is wrong, something would change, and that was asked for as a code of its own.
+    Changes,
     /// The call is wrong, or an input cannot be read.
     Unusable,
 }
@@ -56,6 +59,7 @@ impl From<Exit> for ExitCode {
             Exit::Fine => 0,
             Exit::Problems => 1,
             Exit::Unusable => 2,
+            Exit::Changes => 3,
         })
     }
 }
@@ -158,6 +162,7 @@ pub fn dispatch(command: Command, run: impl FnOnce(Run) -> ExitCode) -> ExitCode
         Command::Explain(args) => telling(|streams| explain::run(*args, streams)),
         Command::Render(args) => telling(|streams| render::run(&args, streams)),
         Command::Policy(args) => telling(|streams| policy::run(args, streams)),
+        Command::Push(args) => telling(|streams| push::run(&args, streams)),
         Command::Doctor(args) => telling(|streams| doctor::run(*args, streams)),
         Command::Config(args) => telling(|streams| config::run(args, streams)),
         Command::Completions(args) => telling(|streams| completions::run(&args, streams)),

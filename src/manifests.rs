@@ -80,6 +80,11 @@ pub fn is_empty(source: &Source) -> bool {
     documents::split(source.text()).is_empty()
 }
 
+/// The documents of a stream that have something in them, each with the number of lines before it.
+pub(crate) fn documents(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    { documents::split(text).into_iter() }.map(|document| (document.text, document.lines_before))
+}
+
 impl Manifests {
     /// Reads one file more.
     pub fn read(&mut self, source: &Arc<Source>) {

@@ -14,6 +14,7 @@ pub mod keyring;
 pub mod kustomize;
 pub mod layout;
 pub mod limits;
+pub mod manifest;
 pub mod names;
 pub mod objects;
 pub mod outcome;

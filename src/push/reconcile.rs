@@ -176,6 +176,7 @@ impl Reconciler {
             owner: &owner,
             spec,
             fingerprints,
+            passing: false,
             dry: false,
         };
         // What is not allowed costs no download.
@@ -458,6 +459,7 @@ impl Reconciler {
                 owner: &owner,
                 spec: &object.spec,
                 fingerprints: self.fingerprints().await?,
+                passing: false,
                 dry: false,
             };
             let deleted = push.delete_all(&mut state.sinks).await?;
@@ -533,7 +535,7 @@ impl Reconciler {
 }
 
 /// What a source's problem is to the object.
-fn told(problem: super::source::Problem) -> Problem {
+pub(crate) fn told(problem: super::source::Problem) -> Problem {
     let reason = match problem.kind {
         ProblemKind::Unavailable | ProblemKind::Denied | ProblemKind::Integrity => {
             Reason::SourceUnavailable

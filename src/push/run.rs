@@ -14,7 +14,7 @@ use super::build;
 use super::condition::{Problem, Reason};
 use super::crd::SecretManagerConfigSpec;
 use super::destination::{Destinations, destinations};
-use super::entries::{Desired, Entry};
+use super::entries::{Desired, Entry, Failed, Skipped};
 use super::key_service::Services;
 use super::outcome::{Outcome, Tally};
 use super::plan::Wanted;
@@ -43,6 +43,8 @@ pub struct Push<'a> {
     pub spec: &'a SecretManagerConfigSpec,
     /// What tells values apart.
     pub fingerprints: &'a Fingerprints,
+    /// The key of `fingerprints` is of this run alone.
+    pub passing: bool,
     /// Nothing is written: what would be is told.
     pub dry: bool,
 }
@@ -56,6 +58,23 @@ pub struct Done {
     pub stores: Vec<(String, Report)>,
     /// Something was written.
     pub wrote: bool,
+    /// What else there is to say of the source's entries.
+    pub details: Details,
+}
+
+/// What the files said, beside what became of it. Names of stores and entries, never a value.
+#[derive(Debug, Default)]
+pub struct Details {
+    /// The file of each entry, by its store and name.
+    pub files: BTreeMap<(String, String), String>,
+    /// Entries without a value, each with its store.
+    pub skipped: Vec<(String, Skipped)>,
+    /// Entries that their store cannot have, each with its name.
+    pub failed: Vec<(String, Failed)>,
+    /// Stores that could not be asked what they hold, and why.
+    pub unanswered: Vec<(String, String)>,
+    /// What an author should know.
+    pub warnings: Vec<String>,
 }
 
 impl Push<'_> {
@@ -137,12 +156,14 @@ impl Push<'_> {
             Destination::Secrets => to.secrets,
             Destination::Configs => to.configs.unwrap_or(to.secrets),
         };
+        let mut details = Details::default();
         let mut wanted: BTreeMap<&str, Vec<Wanted>> = BTreeMap::new();
         let mut kept: BTreeMap<&str, HashSet<String>> = BTreeMap::new();
         for (destination, entries) in [
             (Destination::Secrets, secrets),
             (Destination::Configs, configs),
         ] {
+            let store = store_of(destination).name.as_str();
             let entries = entries.into_iter().map(|entry| {
                 let Entry {
                     name,
@@ -150,26 +171,30 @@ impl Push<'_> {
                     origin,
                     ..
                 } = entry;
+                let key = (store.to_owned(), name.clone());
+                details.files.insert(key, origin.file.clone());
                 Wanted {
                     name,
                     value,
                     file: origin.file,
                 }
             });
-            let name = store_of(destination).name.as_str();
-            wanted.entry(name).or_default().extend(entries);
+            wanted.entry(store).or_default().extend(entries);
         }
         let mut tally = Tally::default();
         for entry in skipped {
             tally.skip(&entry.name);
             let store = store_of(entry.destination).name.as_str();
-            kept.entry(store).or_default().insert(entry.name);
+            kept.entry(store).or_default().insert(entry.name.clone());
+            details.skipped.push((store.to_owned(), entry));
         }
         for entry in failed {
             let store = store_of(entry.destination).name.as_str();
             tally.fail(store, &entry.name, entry.reason, &entry.message);
-            kept.entry(store).or_default().insert(entry.name);
+            kept.entry(store).or_default().insert(entry.name.clone());
+            details.failed.push((store.to_owned(), entry));
         }
+        details.warnings.clone_from(&warnings);
         warnings.into_iter().for_each(|warning| tally.note(warning));
 
         let mut jobs = Vec::new();
@@ -200,6 +225,7 @@ impl Push<'_> {
                     deletion: self.spec.deletion_policy,
                     allowed: &allowed,
                     timeout,
+                    passing: self.passing,
                     dry: self.dry,
                 };
                 (store.to_owned(), write::run(job).await)
@@ -212,9 +238,12 @@ impl Push<'_> {
                     tally.add(&store, &report);
                     stores.push((store, report));
                 }
-                Err(error) => refused.push(format!(
-                    "the store \"{store}\" cannot be asked what it holds: {error}"
-                )),
+                Err(error) => {
+                    let why =
+                        format!("the store \"{store}\" cannot be asked what it holds: {error}");
+                    details.unanswered.push((store, why.clone()));
+                    refused.push(why);
+                }
             }
         }
         let wrote = tally.wrote();
@@ -227,6 +256,7 @@ impl Push<'_> {
             outcome,
             stores,
             wrote,
+            details,
         })
     }
 

@@ -227,6 +227,7 @@ struct Setting {
     key: Fingerprints,
     deletion: DeletionPolicy,
     dry: bool,
+    passing: bool,
 }
 
 impl Setting {
@@ -236,6 +237,7 @@ impl Setting {
             key: key(1),
             deletion: DeletionPolicy::Delete,
             dry: false,
+            passing: false,
         }
     }
 
@@ -251,6 +253,7 @@ impl Setting {
             deletion: self.deletion,
             allowed: &|name| !name.starts_with("forbidden"),
             timeout: Duration::from_secs(10),
+            passing: self.passing,
             dry: self.dry,
         };
         run(job).await.unwrap()
