@@ -21,6 +21,7 @@ mod cli_config;
 mod cli_doctor;
 mod cli_explain;
 mod cli_policy;
+mod cli_push;
 mod cli_render;
 mod docs;
 mod e2e;

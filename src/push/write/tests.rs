@@ -478,3 +478,31 @@ proptest! {
         });
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_of_one_run_leaves_the_marks_of_the_lasting_one() {
+    let (store, setting) = (Arc::new(Store::default()), Setting::new());
+    let one = source(&[("a", "1"), ("b", "2")]);
+    setting.run(&store, &one).await;
+    let mark = |name: &str| lock(&store.entries)[name].fingerprint.clone();
+    let (a, b) = (mark("a"), mark("b"));
+    let passing = Setting {
+        key: key(9),
+        passing: true,
+        ..Setting::new()
+    };
+    let two = source(&[("a", "1"), ("b", "changed")]);
+    let report = passing.run(&store, &two).await;
+    assert_eq!(fates(&report), [("a", "unchanged"), ("b", "updated")]);
+    assert_eq!(mark("a"), a);
+    assert_ne!(mark("b"), b);
+    // What it wrote is compared by reading once, and marked again.
+    assert_eq!(
+        fates(&setting.run(&store, &two).await),
+        [("a", "unchanged"), ("b", "unchanged")]
+    );
+    assert_eq!(
+        mark("b"),
+        Some(key(1).of("b", &SecretBytes::from("changed".to_owned())))
+    );
+}
