@@ -53,7 +53,7 @@ answers() { http GET "$1" '' >/dev/null 2>&1; }
 start_moto() {
 	local port
 	port=$(ports)
-		moto=http://127.0.0.1:$port
-	"$(<"${work:?}/moto-program")" -H 127.0.0.1 -p "$port" >"$work/logs/moto.log" 2>&1 </dev/null 5<&- 6>&- 7>&- 8>&- &
-		moto_pid=$!
+	moto=http://127.0.0.1:$port
+	"$(<"${work:?}/moto-program")" -H 127.0.0.1 -p "$port" >"${work:?}/logs/moto.log" 2>&1 </dev/null 5<&- 6>&- 7>&- 8>&- &
+	moto_pid=$!
 }
