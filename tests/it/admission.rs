@@ -216,6 +216,32 @@ async fn a_forged_client_is_refused_what_jasm_promises_not_to_do() {
         );
     }
 
+    // There the one Secret of its own is made, by no other name, nowhere else and only once.
+    let key = |labels| secret("jasm-push-key", labels);
+    assert_eq!(
+        refusal(dry(&forged, &tier.home, &key(json!({}))).await),
+        None
+    );
+    refused(
+        dry(&forged, namespace, &key(json!({}))).await,
+        "would not carry the label",
+    );
+    let map = config_map("jasm-push-key", json!({}));
+    refused(
+        dry(&forged, &tier.home, &map).await,
+        "JASM writes nothing into the namespace",
+    );
+    let home = Api::<Secret>::namespaced(forged.clone(), &tier.home);
+    home.create(&post, &key(json!({}))).await.unwrap();
+    refused(
+        home.patch("jasm-push-key", &patch, &label).await,
+        "JASM writes nothing into the namespace",
+    );
+    refused(
+        home.delete("jasm-push-key", &DeleteParams::default()).await,
+        "JASM deletes nothing",
+    );
+
     // Deleting, even what is its own.
     refused(
         mine.delete("ours", &DeleteParams::default()).await,
