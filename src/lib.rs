@@ -1,4 +1,5 @@
-//! JASM, "Just Another Secret Manager": annotated pods get their Secrets and ConfigMaps.
+//! JASM, "Just Another Secret Manager": annotated pods get their Secrets and ConfigMaps, and what is
+//! committed to Git arrives in the stores.
 //!
 //! # From a pod to its Secret
 //!
@@ -32,7 +33,39 @@
 //! - [`pull::condition`] is the table of everything that can go wrong: reason, retry, audience.
 //!   [`pull::report`] and [`events`] tell it.
 //!
-//! Around it: [`args`] and [`settings`] are what an operator says, [`configuration`] keeps the last
+//! # From Git to the stores
+//!
+//! ```text
+//!  API server                                     Flux, a Git server, a directory
+//!      │ objects, sources                                 │ files
+//!      ▼                                                  ▼
+//!  push::source::definitions ─► push::index ─► queue ─► push::reconcile ─► push::source ─► Snapshot
+//!  one watch for each kind      objects ⇄      one run    is anything                          │
+//!  of source that there is      sources        per object   new?                               ▼
+//!                                                                             entries ◄── push::build
+//!  stores ◄── jasm_providers::Sink ◄── push::write ◄── push::plan ◄─────────────┘      decrypt, kustomize,
+//!             a list, then what        several at      new, changed,                   parse, route, name
+//!             has changed              once            the same, gone?
+//! ```
+//!
+//! - [`push::crd`] are the object's types, from which its CRD is made. [`push::index`] knows which objects
+//!   refer to which source; what says nothing new wakes nobody.
+//! - [`push::source`] makes a [`Snapshot`](push::source::Snapshot) of a source: artifacts of Flux by
+//!   their digest, one commit over HTTP, a directory. Everything is a [`push::tree`] in memory, under caps.
+//! - [`push::build`] is the way from files to entries: `jasm_sops` decrypts what is read,
+//!   [`push::kustomize`] builds, [`push::layout`] finds the files, [`push::files`] parses them,
+//!   [`push::route`] says which store, [`push::names`] and [`push::limits`] what it takes,
+//!   [`push::entries`] puts it together.
+//! - [`push::destination`] settles the stores and the identity by the operator's file, [`push::sinks`] are
+//!   their connections, [`push::key_service`] asks for keys under the same rules.
+//! - [`push::write`] brings one store to what the source says by [`push::plan`]; [`push::keyring`] holds the
+//!   key by which values are compared without being read.
+//! - [`push::condition`] is the table of reasons, [`push::outcome`] makes a status of them,
+//!   [`push::objects`] writes it.
+//!
+//! # Around both
+//!
+//! [`args`] and [`settings`] are what an operator says, [`configuration`] keeps the last
 //! good of it in force, [`stores`] are the stores it names, each with a lane for every identity that reads it,
 //! [`identity`] finds ServiceAccounts and has tokens of theirs made, [`client`] are the connections to the
 //! API server, [`app`] wires all parts, [`server`], [`metrics`] and [`telemetry`] show how they do.
@@ -42,9 +75,12 @@
 //! own parser, [`diagnostic`] shows a problem with its place.
 //!
 //! Pure, without I/O: `annotation`, `asked`, `index`, `plan`, `shares`, `merge`, `render`, `request`,
-//! `reference`, `condition`, `policy`, `settings`, `yaml`, `manifests`, `lint`, `diagnostic`.
-//! Only `watch`, `apply`, `workload`, `events`, `identity`, `jasm explain pod` and `jasm doctor` speak to
-//! the API server.
+//! `reference`, `condition`, `policy`, `settings`, `yaml`, `manifests`, `lint`, `diagnostic`; of `push`:
+//! `crd`, `index`, `tree`, `archive`, `layout`, `files`, `route`, `names`, `limits`, `entries`,
+//! `kustomize`, `destination`, `plan`, `condition`, `outcome`, and of its sources all but `artifact`,
+//! `git` and `directory`.
+//! Only `watch`, `apply`, `workload`, `events`, `identity`, of `push` `objects`, `keyring` and `secret`,
+//! `jasm explain pod` and `jasm doctor` speak to the API server.
 
 pub mod app;
 pub mod args;

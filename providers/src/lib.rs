@@ -1,7 +1,8 @@
-//! Stores and how they are read.
+//! Stores, how they are read, and how they are written.
 //!
-//! A [`Source`] reads entries of one store as one identity. A [`Lane`] sits before a source and
-//! decides when a call leaves: one call for however many ask, batches where the store has them.
+//! A [`Source`] reads entries of one store as one identity, a [`Sink`] writes those that carry its
+//! owner's mark. A [`Lane`] sits before a source and decides when a call leaves: one call for however
+//! many ask, batches where the store has them.
 //! [`mod@reference`] holds the grammar of paths per store kind, [`Kind::abilities`] what each kind can do,
 //! [`Error`] the ten ways a read can fail. Nothing here knows Kubernetes.
 

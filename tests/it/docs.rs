@@ -7,6 +7,10 @@ use clap::CommandFactory as _;
 use jasm::args::Cli;
 use jasm::pull::annotation;
 use jasm::pull::condition::Reason;
+use jasm::push::crd::SecretManagerConfig;
+use jasm::push::destination::destinations;
+use jasm::settings::{Overrides, Settings};
+use serde_json::Value;
 
 use crate::support::call::{folder, jasm};
 use crate::support::manifests::{self, documents};
@@ -72,6 +76,7 @@ enum Shown {
     Annotations,
     PolicyTable,
     Kustomization,
+    Objects,
 }
 
 fn shown(block: &Block) -> Shown {
@@ -79,6 +84,8 @@ fn shown(block: &Block) -> Shown {
     let begins = |word: &str| text.lines().any(|line| line.starts_with(word));
     if begins("kind: Kustomization") {
         Shown::Kustomization
+    } else if begins("kind: SecretManagerConfig") {
+        Shown::Objects
     } else if begins("apiVersion:") {
         Shown::Manifests
     } else if begins("stores:") {
@@ -128,6 +135,10 @@ fn every_yaml_block_is_accepted() {
                     call(&["lint", "--strict", "--config", "jasm.yaml", "block.yaml"]);
                 }
                 Shown::Manifests => call(&["lint", "--strict", "block.yaml"]),
+                Shown::Objects => {
+                    let writing = config.as_deref().filter(|it| it.contains("allowWrite"));
+                    objects(&block.text, writing, &place);
+                }
                 Shown::PolicyTable => {
                     call(&["policy", "test", "--config", "jasm.yaml", "block.yaml"]);
                 }
@@ -159,7 +170,64 @@ fn every_yaml_block_is_accepted() {
         }
     }
     // Of each kind there is something, or the blocks were not found.
-    assert_eq!(seen.len(), 5, "{seen:?}");
+    assert_eq!(seen.len(), 6, "{seen:?}");
+}
+
+/// Objects of the push half: every field is one of the CRD's, and a config that the page shows before
+/// them names their stores and lets them write.
+fn objects(text: &str, config: Option<&str>, place: &str) {
+    for said in documents(text) {
+        if said["kind"] != "SecretManagerConfig" {
+            continue;
+        }
+        let object: SecretManagerConfig =
+            serde_json::from_value(said.clone()).unwrap_or_else(|error| panic!("{place}: {error}"));
+        let read = serde_json::to_value(&object).unwrap();
+        is_within(&said, &read, place);
+        if let Some(config) = config {
+            let settings = Settings::read(Some(config), &Overrides::default()).unwrap();
+            let metadata = &object.metadata;
+            let namespace = metadata.namespace.as_deref().unwrap_or_default();
+            let name = metadata.name.as_deref().unwrap();
+            let found = destinations(&settings.stores, namespace, name, &object.spec);
+            assert!(found.is_ok(), "{place}: {found:?}");
+        }
+    }
+}
+
+/// What was written is what was read, and nothing of it is left out.
+fn is_within(said: &Value, read: &Value, place: &str) {
+    match (said, read) {
+        (Value::Object(said), Value::Object(read)) => {
+            for (name, value) in said {
+                let read = read
+                    .get(name)
+                    .unwrap_or_else(|| panic!("{place}: there is no field {name}"));
+                is_within(value, read, place);
+            }
+        }
+        // Words may be written in another case.
+        (Value::String(said), Value::String(read)) => {
+            assert!(said.eq_ignore_ascii_case(read), "{place}: {said}");
+        }
+        _ => assert_eq!(said, read, "{place}"),
+    }
+}
+
+#[test]
+fn every_sample_of_an_object_is_one() {
+    let config = manifests::read("config/samples/push/jasm.yaml");
+    let mut seen = BTreeSet::new();
+    for entry in std::fs::read_dir(root().join("config/samples/push")).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        if file == "jasm.yaml" {
+            continue;
+        }
+        let place = format!("config/samples/push/{file}");
+        objects(&manifests::read(&place), Some(&config), &place);
+        seen.insert(file);
+    }
+    assert!(seen.len() >= 5, "{seen:?}");
 }
 
 #[test]

@@ -6,12 +6,16 @@ use std::fmt::Write as _;
 use jasm::lint::rules;
 use jasm::pull::condition::{Audience, Condition, Reason, Retry};
 use jasm::pull::request::ObjectKind;
-use jasm::settings::fields::{CONFIG, Field, Needed, RULE, STORE};
+use jasm::settings::fields::{
+    CONFIG, DIRECTORY, Field, Needed, PUSH, RULE, SOURCE_RULE, STORE, WRITE_RULE,
+};
 use jasm_providers::{ErrorKind, Kind};
 
 use super::page::pages;
 use crate::support::manifests;
 use crate::support::root;
+
+mod push;
 
 const BEGIN: &str = "<!-- generated: ";
 const END: &str = "<!-- end -->";
@@ -54,11 +58,17 @@ fn part(what: &str) -> String {
     match what.split_once(' ') {
         Some(("sample", file)) => sample(file),
         Some(("store-fields", kinds)) => fields_of(kinds),
+        Some(("object-fields", field)) => push::fields(field),
         _ => match what {
             "config-fields" => fields(&CONFIG, &Kind::ALL),
             "store-fields" => fields(STORE.iter().filter(|field| is_common(field)), &Kind::ALL),
             "kinds" => kinds_table(),
             "rule-fields" => fields(&RULE, &Kind::ALL),
+            "write-rule-fields" => fields(&WRITE_RULE, &Kind::ALL),
+            "push-fields" => fields(&PUSH, &Kind::ALL),
+            "source-rule-fields" => fields(&SOURCE_RULE, &Kind::ALL),
+            "directory-fields" => fields(&DIRECTORY, &Kind::ALL),
+            "push-reasons" => push::reasons(),
             "lint-rules" => lint_rules(),
             "conditions" => conditions_table(),
             "reasons" => reasons_table(),

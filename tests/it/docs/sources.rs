@@ -7,7 +7,7 @@ use crate::support::root;
 /// All code, with strings as they are said: joined where they are broken, and not escaped.
 pub(super) fn sentences() -> String {
     let mut text = String::new();
-    for folder in ["src", "providers/src"] {
+    for folder in ["src", "providers/src", "sops/src"] {
         collect(&root().join(folder), &mut text);
     }
     let mut joined = String::new();
