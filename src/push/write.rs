@@ -155,11 +155,9 @@ pub async fn run(job: Job<'_>) -> Result<Report, Error> {
     let whole = !entries
         .iter()
         .any(|(_, fate)| matches!(fate, Fate::Failed(_)));
-    let (delete, kept) = if whole {
-        (delete, Vec::new())
-    } else {
-        (Vec::new(), delete)
-    };
+    // Deleting is writing: what no rule allows any more stays, without a word, as nobody asks for it.
+    let (delete, kept): (Vec<Held>, Vec<Held>) =
+        { delete.into_iter() }.partition(|held| whole && (job.allowed)(&held.name));
     let deleted: Vec<_> = futures::stream::iter(delete)
         .map(|held| job.delete(held, &pace))
         .buffer_unordered(AT_ONCE)

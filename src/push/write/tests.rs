@@ -379,6 +379,29 @@ async fn what_is_not_ours_is_left_alone_and_the_others_are_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_no_rule_allows_any_more_is_not_deleted() {
+    let (store, setting) = (Arc::new(Store::default()), Setting::new());
+    for name in ["forbidden", "gone"] {
+        let ours = Stored {
+            owner: Some(setting.owner.clone()),
+            value: "v".into(),
+            fingerprint: None,
+            versions: 1,
+            deleted: false,
+        };
+        lock(&store.entries).insert(name.to_owned(), ours);
+    }
+    let report = setting.run(&store, &source(&[("a", "1")])).await;
+    let expected = [
+        ("a", "created"),
+        ("forbidden", "retained"),
+        ("gone", "deleted"),
+    ];
+    assert_eq!(fates(&report), expected);
+    assert!(!lock(&store.entries)["forbidden"].deleted);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_key_costs_one_read_of_each_and_no_version() {
     let store = Arc::new(Store::default());
     let all = source(&[("a", "1"), ("b", "2")]);
