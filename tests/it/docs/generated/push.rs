@@ -143,7 +143,7 @@ fn about(reason: Reason) -> (&'static str, &'static str) {
         Reason::Succeeded => ("everything that is in the source is in the stores", ""),
         Reason::Progressing => ("kept for later; nothing says it today", ""),
         Reason::Suspended => (
-            "`suspend` is true: nothing is read, written or deleted",
+            "`suspend` is true: nothing is read or written",
             "set it to false",
         ),
         Reason::SpecInvalid => (
