@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jasm::push::condition::{Reason, Retry};
-use jasm::push::crd::SecretManagerConfig;
-use kube::CustomResourceExt as _;
 use serde_json::{Map, Value};
+
+use crate::support::manifests::{documents, read};
 
 /// Parts of the spec that have a table of their own.
 const PARTS: [&str; 4] = ["sourceRef", "provider", "secrets", "configs"];
 
 fn schema() -> Value {
-    let crd = serde_json::to_value(SecretManagerConfig::crd()).unwrap();
+    let crd = documents(&read("config/crd/secretmanagerconfigs.yaml")).remove(0);
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
 }
 
