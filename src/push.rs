@@ -15,6 +15,7 @@ pub mod kustomize;
 pub mod layout;
 pub mod limits;
 pub mod manifest;
+pub mod memory;
 pub mod names;
 pub mod objects;
 pub mod outcome;

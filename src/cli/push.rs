@@ -235,7 +235,8 @@ impl Carrier<'_> {
         };
         push.destinations()?;
         let snapshot = self.snapshot(object)?;
-        push.run(&mut Sinks::default(), snapshot, &self.keys).await
+        push.run(&mut Sinks::default(), snapshot, None, &self.keys)
+            .await
     }
 
     fn snapshot(&self, object: &Object) -> Result<Snapshot, Problem> {

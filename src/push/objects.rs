@@ -15,6 +15,8 @@ use crate::client::NOT_ACCEPTED;
 
 /// What keeps an object until its entries are deleted.
 pub const FINALIZER: &str = "secret-manager.microscaler.io/entries";
+/// Tries to change what somebody else changes too.
+const TRIES: usize = 3;
 /// How long the API server may take for one call.
 const CALL: Duration = Duration::from_secs(10);
 
@@ -60,22 +62,43 @@ impl Objects {
         if Self::has_finalizer(object) == wanted {
             return Ok(());
         }
-        let mut finalizers = object.metadata.finalizers.clone().unwrap_or_default();
-        finalizers.retain(|name| name != FINALIZER);
-        if wanted {
-            finalizers.push(FINALIZER.to_owned());
+        // A status that was just written is another version of the object.
+        for _ in 0..TRIES {
+            if self.try_finalizer(object, wanted).await? {
+                return Ok(());
+            }
         }
-        // With the version that was seen: somebody else's finalizer is not lost.
-        let patch = json!({"metadata": {
-            "resourceVersion": object.metadata.resource_version,
-            "finalizers": finalizers,
-        }});
-        let patch = Patch::Merge(&patch);
+        Err("somebody else keeps changing the object: it is tried again".to_owned())
+    }
+
+    /// False where somebody else was quicker.
+    async fn try_finalizer(
+        &self,
+        object: &SecretManagerConfig,
+        wanted: bool,
+    ) -> Result<bool, String> {
         let (api, name) = self.of(object);
-        match timeout(CALL, api.patch(name, &PatchParams::default(), &patch)).await {
-            Ok(Ok(_)) => Ok(()),
+        let change = async {
+            let now = api.get(name).await?;
+            let mut finalizers = now.metadata.finalizers.unwrap_or_default();
+            finalizers.retain(|name| name != FINALIZER);
+            if wanted {
+                finalizers.push(FINALIZER.to_owned());
+            }
+            // With the version that was seen: somebody else's finalizer is not lost.
+            let patch = json!({"metadata": {
+                "uid": object.metadata.uid,
+                "resourceVersion": now.metadata.resource_version,
+                "finalizers": finalizers,
+            }});
+            let patch = Patch::Merge(&patch);
+            api.patch(name, &PatchParams::default(), &patch).await
+        };
+        match timeout(CALL, change).await {
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => Ok(false),
             // It is gone, which is what was wanted.
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 && !wanted => Ok(()),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 && !wanted => Ok(true),
             Ok(Err(error)) => Err(refused(&error, "secretmanagerconfigs")),
             Err(_) => Err(LATE.to_owned()),
         }

@@ -21,7 +21,7 @@ use super::run::{KeyData, Push};
 use super::sinks::Sinks;
 use super::source::files::{Caps, Wanted};
 use super::source::{ProblemKind, Snapshot, SourceKey, Usable, reference};
-use super::{build, secret};
+use super::{build, memory, secret};
 use crate::configuration::Config;
 use crate::events::{Notice, Publisher, Regarding};
 use crate::metrics::Metrics;
@@ -76,6 +76,7 @@ struct Inputs {
     uid: String,
     generation: i64,
     revision: String,
+    digest: Option<String>,
     trigger: Option<String>,
 }
 
@@ -99,6 +100,29 @@ impl Ready {
             Self::Artifact(artifact) => &artifact.revision,
             Self::Commit(commit) => &commit.revision,
             Self::Directory(snapshot) => &snapshot.revision,
+        }
+    }
+
+    /// What tells two contents of one revision apart: what Flux leaves out of it may change.
+    fn digest(&self) -> Option<String> {
+        match self {
+            Self::Artifact(artifact) => Some(artifact.digest.clone()),
+            Self::Commit(_) | Self::Directory(_) => None,
+        }
+    }
+
+    /// Packed bytes, where that is known before.
+    fn size(&self) -> Option<u64> {
+        match self {
+            Self::Artifact(artifact) => artifact.size,
+            Self::Commit(_) => None,
+            Self::Directory(snapshot) => {
+                let sizes = snapshot
+                    .tree
+                    .iter()
+                    .map(|(_, content)| content.len() as u64);
+                Some(sizes.sum())
+            }
         }
     }
 }
@@ -157,13 +181,14 @@ impl Reconciler {
         }
         let drift = drift_interval(spec)?;
         // Its list comes, and wakes this object.
-        let Some(ready) = self.source(key, spec, config).await? else {
+        let Some(ready) = self.source(key, object, config).await? else {
             return Ok(End::Quiet);
         };
         let inputs = Inputs {
             uid: object.metadata.uid.clone().unwrap_or_default(),
             generation: object.metadata.generation.unwrap_or_default(),
             revision: ready.revision().to_owned(),
+            digest: ready.digest(),
             trigger: trigger(object),
         };
         if self.is_done(object, &inputs, config, state, drift, key) {
@@ -183,8 +208,9 @@ impl Reconciler {
         push.destinations()?;
         self.keep_finalizer(object).await?;
         let keys = self.keys(key, spec).await?;
+        let share = memory::share(ready.size()).await;
         let snapshot = self.fetch(key, spec, ready).await?;
-        let done = push.run(&mut state.sinks, snapshot, &keys).await?;
+        let done = push.run(&mut state.sinks, snapshot, share, &keys).await?;
         for (store, report) in &done.stores {
             self.metrics.entries(store, report);
         }
@@ -243,13 +269,15 @@ impl Reconciler {
         same && !due
     }
 
-    /// The source, if it can be read now; none while nothing is known of its kind.
+    /// The source, if it can be read now; none while nothing is known of its kind, or while what was applied
+    /// of it stays in force.
     async fn source(
         &self,
         key: &ObjectKey,
-        spec: &SecretManagerConfigSpec,
+        object: &SecretManagerConfig,
         config: &Config,
     ) -> Result<Option<Ready>, Problem> {
+        let spec = &object.spec;
         let allowed = config.settings.push.allowed();
         let source = reference::resolve(&spec.source_ref, &key.namespace, &allowed)
             .map_err(|why| Problem::new(Reason::AccessDenied, why))?;
@@ -258,10 +286,15 @@ impl Reconciler {
         }
         let index = lock(&self.index);
         let wait = |why: String| {
-            Problem::new(
-                Reason::SourceNotReady,
-                format!("the source {source}: {why}"),
-            )
+            let status = object.status.as_ref();
+            let applied = status.is_some_and(|status| {
+                status.is_ready() && status.observed_generation == object.metadata.generation
+            });
+            if applied {
+                return Ok(None);
+            }
+            let message = format!("the source {source}: {why}");
+            Err(Problem::new(Reason::SourceNotReady, message))
         };
         let never = |why: String| {
             Problem::new(Reason::SourceInvalid, format!("the source {source}: {why}"))
@@ -281,12 +314,12 @@ impl Reconciler {
             )),
             Found::There(SourceState::Offer(offer)) => match offer.usable() {
                 Usable::Now(artifact) => Ok(Some(Ready::Artifact(artifact))),
-                Usable::Later(why) => Err(wait(why)),
+                Usable::Later(why) => wait(why),
                 Usable::Never(why) => Err(never(why)),
             },
             Found::There(SourceState::Application(application)) => match application.usable() {
                 Usable::Now(commit) => Ok(Some(Ready::Commit(commit))),
-                Usable::Later(why) => Err(wait(why)),
+                Usable::Later(why) => wait(why),
                 Usable::Never(why) => Err(never(why)),
             },
         }
@@ -495,7 +528,10 @@ impl Reconciler {
         let is_bad = outcome.reason.ready() == "False";
         if is_bad {
             warn!(object = %key, reason = outcome.reason.as_str(), "{}", outcome.message);
-            self.say(object, true, outcome.reason.as_str(), &outcome.message);
+            // A source that was made together with the object is ready a moment later.
+            if outcome.reason != Reason::SourceNotReady {
+                self.say(object, true, outcome.reason.as_str(), &outcome.message);
+            }
         } else if state.said.is_some_and(|said| said.ready() == "False") {
             self.publisher
                 .over(vec![object.metadata.uid.clone().unwrap_or_default()]);

@@ -7,7 +7,6 @@ use futures::future::join_all;
 use jasm_providers::SecretBytes;
 use jasm_providers::sink::{Fingerprints, Held, Owner};
 use jasm_sops::Keys;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::build;
@@ -16,6 +15,7 @@ use super::crd::SecretManagerConfigSpec;
 use super::destination::{Destinations, destinations};
 use super::entries::{Desired, Entry, Failed, Skipped};
 use super::key_service::Services;
+use super::memory::Share;
 use super::outcome::{Outcome, Tally};
 use super::plan::Wanted;
 use super::route::Destination;
@@ -25,9 +25,6 @@ use super::write::{self, Job, Report};
 use crate::configuration::Config;
 use crate::policy;
 use crate::settings::Store;
-
-/// Files of so many objects are decrypted and parsed at once: each is in memory whole.
-static BUILDS: Semaphore = Semaphore::const_new(2);
 
 /// The keys that an object names, by their names in its Secret.
 pub type KeyData = BTreeMap<String, SecretBytes>;
@@ -78,7 +75,7 @@ pub struct Details {
 }
 
 impl Push<'_> {
-    /// Carries the files of a source to the stores.
+    /// Carries the files of a source to the stores; gives the share of memory back as soon as it can.
     ///
     /// # Errors
     /// What refuses the object as a whole, before anything is written.
@@ -86,11 +83,14 @@ impl Push<'_> {
         &self,
         sinks: &mut Sinks,
         snapshot: Snapshot,
+        share: Option<Share>,
         keys: &KeyData,
     ) -> Result<Done, Problem> {
         let to = self.destinations()?;
         let revision = snapshot.revision.clone();
         let desired = self.build(&to, snapshot, keys).await?;
+        // Of the source only its entries are left.
+        drop(share);
         self.write(sinks, &to, desired, &revision).await
     }
 
@@ -125,8 +125,6 @@ impl Push<'_> {
         let namespace = &self.owner.namespace;
         let services = Services::new(self.config.clone(), namespace, to.write_as.clone(), token);
         let spec = self.spec.clone();
-        // Never closed.
-        let _turn = BUILDS.acquire().await;
         let runtime = tokio::runtime::Handle::current();
         // Megabytes are decrypted and parsed in one go: not where everything else waits for it.
         let built = tokio::task::spawn_blocking(move || {

@@ -80,11 +80,11 @@ pub struct Caps {
 impl Default for Caps {
     fn default() -> Self {
         Self {
-            packed: 64 << 20,
+            packed: 16 << 20,
             unpacked: 256 << 20,
-            kept: 64 << 20,
+            kept: 16 << 20,
             entries: 50_000,
-            file: 16 << 20,
+            file: 8 << 20,
         }
     }
 }
