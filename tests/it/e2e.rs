@@ -388,6 +388,7 @@ async fn deployed(cluster: &Cluster, dir: &Path) -> Controller {
         kubeconfig: &dir.join("kubeconfig"),
         log: dir.join("jasm.log"),
         args: &[],
+        environment: Vec::new(),
     })
     .await;
     jasm.ready().await;

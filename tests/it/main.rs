@@ -34,6 +34,7 @@ mod manifests;
 mod objects;
 mod observe;
 mod process;
+mod push;
 mod push_kustomize;
 mod push_sources;
 mod refusals;

@@ -27,13 +27,13 @@ use crate::support::cluster;
 type Served = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 
 /// A server of artifacts.
-pub(super) struct Storage {
+pub(crate) struct Storage {
     port: u16,
     served: Served,
 }
 
 impl Storage {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let served = Served::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -45,7 +45,7 @@ impl Storage {
     }
 
     /// Serves an archive of these files; what a source's status would say of it.
-    pub(super) fn put(&self, revision: &str, files: &[(&str, &str)]) -> Artifact {
+    pub(crate) fn put(&self, revision: &str, files: &[(&str, &str)]) -> Artifact {
         let bytes = archive(files);
         let artifact = Artifact {
             url: format!("http://127.0.0.1:{}/{revision}.tar.gz", self.port),
@@ -53,9 +53,15 @@ impl Storage {
             digest: format!("sha256:{}", hex(&Sha256::digest(&bytes))),
             size: Some(bytes.len() as u64),
         };
-        let path = format!("/{revision}.tar.gz");
-        self.served.lock().unwrap().insert(path, bytes);
+        self.put_bytes(revision, bytes);
         artifact
+    }
+
+    /// Serves these bytes; where.
+    pub(crate) fn put_bytes(&self, revision: &str, bytes: Vec<u8>) -> String {
+        let path = format!("/{revision}.tar.gz");
+        self.served.lock().unwrap().insert(path.clone(), bytes);
+        format!("http://127.0.0.1:{}{path}", self.port)
     }
 }
 
@@ -69,7 +75,7 @@ async fn serve(State(served): State<Served>, uri: Uri) -> Response {
     }
 }
 
-pub(super) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
     for (path, content) in files {
         let mut header = tar::Header::new_gnu();
@@ -91,7 +97,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-pub(super) async fn fetch(artifact: &Artifact) -> Result<Snapshot, Problem> {
+pub(crate) async fn fetch(artifact: &Artifact) -> Result<Snapshot, Problem> {
     fetch_within(artifact, Duration::from_secs(60)).await
 }
 

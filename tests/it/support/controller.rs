@@ -22,6 +22,8 @@ pub(crate) struct Start<'a> {
     pub(crate) kubeconfig: &'a Path,
     pub(crate) log: PathBuf,
     pub(crate) args: &'a [&'a str],
+    /// Variables of its environment besides those of every test.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Controller {
@@ -140,6 +142,7 @@ pub(crate) fn spawn(start: &Start<'_>) -> Child {
         .env("AWS_ACCESS_KEY_ID", super::moto::ACCESS_KEY)
         .env("AWS_SECRET_ACCESS_KEY", super::moto::SECRET_KEY)
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(start.environment.iter().map(|(name, value)| (name, value)))
         .args(["run", "--listen", "127.0.0.1:0", "--config"])
         .arg(start.config)
         .args(start.args)

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{eventually, part};
 
+const OBJECTS: &str = "secretmanagerconfigs.secret-manager.microscaler.io";
 const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 /// Makes the CRD of a source's kind, Flux's or Argo CD's own, and waits until it is served.
@@ -28,13 +29,20 @@ pub(crate) async fn of_source(client: &Client, kind: SourceKind) {
 /// Makes our own.
 pub(crate) async fn of_objects(client: &Client) {
     let crd = serde_json::to_vec(&SecretManagerConfig::crd()).unwrap();
-    let name = "secretmanagerconfigs.secret-manager.microscaler.io";
-    make(client, name, "application/json", crd).await;
+    make(client, OBJECTS, "application/json", crd).await;
+}
+
+/// Deletes our own with all objects. Only in a cluster of the test's own.
+pub(crate) async fn delete_objects(client: &Client) {
+    delete_named(client, OBJECTS).await;
 }
 
 /// Deletes the CRD of a source's kind with all its objects. For a kind that one test has to itself.
 pub(crate) async fn delete(client: &Client, kind: SourceKind) {
-    let name = kind.definition().unwrap();
+    delete_named(client, kind.definition().unwrap()).await;
+}
+
+async fn delete_named(client: &Client, name: &str) {
     let request = Request::delete(format!("{PATH}/{name}"))
         .body(Vec::new())
         .unwrap();

@@ -66,6 +66,19 @@ impl World {
         world
     }
 
+    /// The namespace `default` of a cluster of the test's own, with every right.
+    pub(crate) fn elsewhere(admin: Client, kubeconfig: &str) -> Self {
+        let world = Self {
+            account: Default::default(),
+            namespace: "default".to_owned(),
+            admin,
+            dir: TempDir::new().unwrap(),
+            started: AtomicU32::new(0),
+        };
+        std::fs::copy(kubeconfig, world.kubeconfig()).unwrap();
+        world
+    }
+
     pub(crate) async fn add_namespace(&self, name: &str) {
         let namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
         Api::<Namespace>::all(self.admin.clone())
@@ -150,6 +163,27 @@ impl World {
         std::fs::write(self.kubeconfig(), config.to_string()).unwrap();
     }
 
+    /// A token of JASM's account for somebody else, in a file.
+    pub(crate) async fn token_for(&self, audience: &str, file: &str) -> PathBuf {
+        let request = TokenRequest {
+            spec: Some(TokenRequestSpec {
+                audiences: Some(vec![audience.to_owned()]),
+                expiration_seconds: Some(7200),
+                ..TokenRequestSpec::default()
+            }),
+            ..TokenRequest::default()
+        };
+        let (namespace, name) = &self.account;
+        let accounts = Api::<ServiceAccount>::namespaced(self.admin.clone(), namespace);
+        let answer = accounts
+            .create_token_request(name, &PostParams::default(), &request)
+            .await
+            .unwrap();
+        let path = self.dir.path().join(file);
+        std::fs::write(&path, answer.status.unwrap().token.unwrap()).unwrap();
+        path
+    }
+
     /// Deletes JASM's account, and waits until its token is not accepted any more.
     pub(crate) async fn delete_account(&self) {
         let (namespace, name) = &self.account;
@@ -204,6 +238,11 @@ impl World {
         std::fs::write(self.config_file(), text).unwrap();
     }
 
+    /// Writes a config of a test's own.
+    pub(crate) fn write_config(&self, text: &str) {
+        std::fs::write(self.config_file(), text).unwrap();
+    }
+
     /// Lets stores take as long as they do.
     pub(crate) fn be_patient_with_stores(&self) {
         let text = std::fs::read_to_string(self.config_file()).unwrap();
@@ -251,6 +290,7 @@ impl World {
             kubeconfig: Box::leak(self.kubeconfig().into_boxed_path()),
             log: self.dir.path().join(format!("jasm-{count}.log")),
             args,
+            environment: Vec::new(),
         }
     }
 
