@@ -142,7 +142,7 @@ impl Reader<'_> {
             }
         }
         if problems.is_empty() {
-            match self.parts(node, &mut problems) {
+            match parts(node, &mut problems) {
                 Some((name, namespace, spec)) => {
                     problems.extend(rules::broken(node, &name, &spec));
                     let mut place = node.place();
@@ -165,49 +165,49 @@ impl Reader<'_> {
             self.refuse(lines_before, problem);
         }
     }
+}
 
-    fn parts(
-        &self,
-        node: &Node,
-        problems: &mut Vec<Problem>,
-    ) -> Option<(String, Option<String>, SecretManagerConfigSpec)> {
-        let known = ["apiVersion", "kind", "metadata", "spec", "status"];
-        let fields = keep(Fields::of(node, KIND, &known), problems)?;
-        let metadata = fields.required("metadata");
-        let metadata = metadata.and_then(|node| Fields::of(node, "metadata", &METADATA));
-        let metadata = keep(metadata, problems);
-        let name = metadata.as_ref().and_then(|metadata| {
-            let name = metadata.required("name");
-            keep(name.and_then(|node| node.text("metadata.name")), problems)
-        });
-        let namespace = metadata.as_ref().and_then(|metadata| {
-            let namespace = metadata.text("namespace");
-            let namespace = keep(namespace, problems).flatten()?;
-            if !is_label(namespace) {
-                let node = metadata.get("namespace").unwrap_or(node);
-                problems.push(node.problem(
-                    "metadata.namespace must be up to 63 lower-case letters, digits and \"-\"",
-                ));
-            }
-            Some(namespace.to_owned())
-        });
-        let spec = keep(fields.required("spec"), problems)?;
-        let definition = SecretManagerConfig::crd();
-        let schema = definition.spec.versions.into_iter().next();
-        let schema = { schema.and_then(|version| version.schema) }
-            .and_then(|schema| schema.open_api_v3_schema)
-            .and_then(|schema| schema.properties)
-            .and_then(|mut properties| properties.remove("spec"))?;
-        let value = schema::value(spec, &schema, "spec", problems);
-        if !problems.is_empty() {
-            return None;
+/// Name, namespace and spec of an object, if the schema takes all of it.
+fn parts(
+    node: &Node,
+    problems: &mut Vec<Problem>,
+) -> Option<(String, Option<String>, SecretManagerConfigSpec)> {
+    let known = ["apiVersion", "kind", "metadata", "spec", "status"];
+    let fields = keep(Fields::of(node, KIND, &known), problems)?;
+    let metadata = fields.required("metadata");
+    let metadata = metadata.and_then(|node| Fields::of(node, "metadata", &METADATA));
+    let metadata = keep(metadata, problems);
+    let name = metadata.as_ref().and_then(|metadata| {
+        let name = metadata.required("name");
+        keep(name.and_then(|node| node.text("metadata.name")), problems)
+    });
+    let namespace = metadata.as_ref().and_then(|metadata| {
+        let namespace = metadata.text("namespace");
+        let namespace = keep(namespace, problems).flatten()?;
+        if !is_label(namespace) {
+            let node = metadata.get("namespace").unwrap_or(node);
+            problems.push(node.problem(
+                "metadata.namespace must be up to 63 lower-case letters, digits and \"-\"",
+            ));
         }
-        let read = serde_json::from_value(value).map_err(|error| {
-            // The schema is made of the types: what it takes, they take.
-            spec.problem(format!("spec cannot be read: {error}"))
-        });
-        Some((name?.to_owned(), namespace, keep(read, problems)?))
+        Some(namespace.to_owned())
+    });
+    let spec = keep(fields.required("spec"), problems)?;
+    let definition = SecretManagerConfig::crd();
+    let schema = definition.spec.versions.into_iter().next();
+    let schema = { schema.and_then(|version| version.schema) }
+        .and_then(|schema| schema.open_api_v3_schema)
+        .and_then(|schema| schema.properties)
+        .and_then(|mut properties| properties.remove("spec"))?;
+    let value = schema::value(spec, &schema, "spec", problems);
+    if !problems.is_empty() {
+        return None;
     }
+    let read = serde_json::from_value(value).map_err(|error| {
+        // The schema is made of the types: what it takes, they take.
+        spec.problem(format!("spec cannot be read: {error}"))
+    });
+    Some((name?.to_owned(), namespace, keep(read, problems)?))
 }
 
 /// What was read; what was not is told.

@@ -155,9 +155,18 @@ pub async fn run(job: Job<'_>) -> Result<Report, Error> {
     let whole = !entries
         .iter()
         .any(|(_, fate)| matches!(fate, Fate::Failed(_)));
-    // Deleting is writing: what no rule allows any more stays, without a word, as nobody asks for it.
-    let (delete, kept): (Vec<Held>, Vec<Held>) =
-        { delete.into_iter() }.partition(|held| whole && (job.allowed)(&held.name));
+    let (delete, kept) = if whole {
+        (delete, Vec::new())
+    } else {
+        (Vec::new(), delete)
+    };
+    // What was allowed once may be no more: nothing is taken away without a rule either.
+    let (delete, forbidden): (Vec<_>, Vec<_>) =
+        { delete.into_iter() }.partition(|held| (job.allowed)(&held.name));
+    entries.extend(forbidden.into_iter().map(|held| {
+        let fate = Fate::Failed(job.not_deletable(&held.name));
+        (held.name, fate)
+    }));
     let deleted: Vec<_> = futures::stream::iter(delete)
         .map(|held| job.delete(held, &pace))
         .buffer_unordered(AT_ONCE)
@@ -409,6 +418,17 @@ impl Job<'_> {
             message: format!(
                 "the entry {name} of the store \"{}\" is {how}not this object's, it {whose}, and is left alone: rename \
                  the key, or remove the entry",
+                self.store
+            ),
+        }
+    }
+
+    fn not_deletable(&self, name: &str) -> Failed {
+        Failed {
+            reason: "AccessDenied",
+            message: format!(
+                "{name} is in the source no more, and no rule in allowWrite of the store \"{}\" lets this namespace and \
+                 identity delete it: ask whoever runs JASM, or set deletionPolicy: Retain",
                 self.store
             ),
         }

@@ -394,7 +394,7 @@ async fn what_no_rule_allows_any_more_is_not_deleted() {
     let report = setting.run(&store, &source(&[("a", "1")])).await;
     let expected = [
         ("a", "created"),
-        ("forbidden", "retained"),
+        ("forbidden", "AccessDenied"),
         ("gone", "deleted"),
     ];
     assert_eq!(fates(&report), expected);
@@ -528,4 +528,24 @@ async fn a_key_of_one_run_leaves_the_marks_of_the_lasting_one() {
         mark("b"),
         Some(key(1).of("b", &SecretBytes::from("changed".to_owned())))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_deleted_that_no_rule_allows_any_more() {
+    let (store, setting) = (Arc::new(Store::default()), Setting::new());
+    setting
+        .run(&store, &source(&[("a", "1"), ("b", "2")]))
+        .await;
+    let held = lock(&store.entries)["b"].clone();
+    lock(&store.entries).insert("forbidden-b".to_owned(), held);
+    let report = setting.run(&store, &source(&[("a", "1")])).await;
+    assert_eq!(
+        fates(&report),
+        [
+            ("a", "unchanged"),
+            ("b", "deleted"),
+            ("forbidden-b", "AccessDenied")
+        ]
+    );
+    assert!(!lock(&store.entries)["forbidden-b"].deleted);
 }
