@@ -176,7 +176,7 @@ fn encrypt(plain: &str, into: &Path) -> String {
             .arg(if args.is_empty() {
                 Path::new("-pq=false")
             } else {
-                &input
+                input.as_path()
             })
             .env("HOME", dir.path())
             .output()
