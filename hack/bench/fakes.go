@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -45,7 +46,8 @@ func (b *bench) startFakes(ctx context.Context) (*fakes, error) {
 		return nil, err
 	}
 	f.answers = bufio.NewScanner(stdout)
-	f.answers.Buffer(nil, 1<<20)
+	// What they have seen is one line.
+	f.answers.Buffer(nil, 64<<20)
 	if err := f.answer(&f.endpoints); err != nil {
 		f.stop()
 		return nil, err
@@ -107,4 +109,57 @@ func (f *fakes) answer(to any) error {
 		return fmt.Errorf("jasm-fakes has ended (%v)", f.answers.Err())
 	}
 	return json.Unmarshal(f.answers.Bytes(), to)
+}
+
+// operations counts what servers were asked for beyond what is in seen, by operation, and adds it there.
+func (f *fakes) operations(servers []string, seen map[string]int) (map[string]int, error) {
+	counts := map[string]int{}
+	for _, server := range servers {
+		line, err := json.Marshal(body{"do": "seen", "server": server})
+		if err != nil {
+			return nil, err
+		}
+		if _, err := f.stdin.Write(append(line, '\n')); err != nil {
+			return nil, err
+		}
+		var answer struct {
+			Seen []struct {
+				Method, Path string
+				Credential   *string
+			}
+			Error string
+		}
+		if err := f.answer(&answer); err != nil {
+			return nil, err
+		}
+		if answer.Error != "" {
+			return nil, fmt.Errorf("jasm-fakes does not tell what %s has seen: %s", server, answer.Error)
+		}
+		for _, one := range answer.Seen[min(seen[server], len(answer.Seen)):] {
+			// Without one it asks where to get a token, or gets one.
+			if one.Credential != nil {
+				counts[operation(server, one.Method, one.Path)]++
+			}
+		}
+		seen[server] = len(answer.Seen)
+	}
+	return counts, nil
+}
+
+// operation is what a request does, in the clouds' words.
+func operation(server, method, path string) string {
+	last := path[strings.LastIndex(strings.TrimSuffix(path, "/"), "/")+1:]
+	switch {
+	case method == http.MethodGet && server == "gcp" && last == "secrets":
+		return "ListSecrets (Secret Manager)"
+	case method == http.MethodGet && last == "parameters":
+		return "ListParameters"
+	case method == http.MethodGet && server == "key-vault" && path == "/secrets":
+		return "ListSecrets (Key Vault)"
+	case method == http.MethodGet && last == "kv":
+		return "ListKeyValues"
+	case method == http.MethodGet:
+		return "Get (" + server + ")"
+	}
+	return method + " (" + server + ")"
 }

@@ -23,6 +23,8 @@ const (
 
 type options struct {
 	kubeconfig, auditLog, jasm, floor, fakes, work, out, scenarios string
+	// These are for the scenario push.
+	pushCRD, fluxCRD, sops, ageKeygen, decrypt, small string
 	// turns stands for every scenario's own number of turns if it is not 0.
 	turns, namespaces int
 	smoke             bool
@@ -61,7 +63,13 @@ func main() {
 	flag.StringVar(&o.auditLog, "audit-log", "", "the API server's audit log")
 	flag.StringVar(&o.jasm, "jasm", "", "the program")
 	flag.StringVar(&o.floor, "floor", "", "the floor")
-	flag.StringVar(&o.fakes, "fakes", "", "the program jasm-fakes; only the scenario kinds needs it")
+	flag.StringVar(&o.fakes, "fakes", "", "the program jasm-fakes; only the scenarios kinds and push need it")
+	flag.StringVar(&o.pushCRD, "push-crd", "", "the definition of SecretManagerConfig; this and what follows only the scenario push needs")
+	flag.StringVar(&o.fluxCRD, "flux-crd", "", "Flux's definition of GitRepository")
+	flag.StringVar(&o.sops, "sops", "", "the program sops")
+	flag.StringVar(&o.ageKeygen, "age-keygen", "", "the program age-keygen")
+	flag.StringVar(&o.decrypt, "decrypt", "", "the example decrypt of jasm-sops; decrypting is not measured without")
+	flag.StringVar(&o.small, "small", "", "the program without the features age, pgp and git, whose size is told")
 	flag.StringVar(&o.work, "work", "", "a folder for configs and logs")
 	flag.StringVar(&o.out, "out", "", "the folder for bench.json, the tables and the plots")
 	flag.StringVar(&o.scenarios, "scenarios", "", "which ones, by name, with commas; all if empty")

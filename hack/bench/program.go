@@ -56,6 +56,8 @@ type surroundings struct {
 	desk *desk
 	// config is JASM's.
 	config string
+	// env is what JASM has besides.
+	env []string
 }
 
 // directly is without anything between program and API server.
@@ -93,6 +95,7 @@ func (b *bench) start(ctx context.Context, v variant, s surroundings) (*program,
 		"PATH=" + os.Getenv("PATH"), "HOME=" + b.options.work, "KUBECONFIG=" + kubeconfig,
 		"AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench", "AWS_EC2_METADATA_DISABLED=true",
 	}
+	p.cmd.Env = append(p.cmd.Env, s.env...)
 	if v == floor {
 		p.cmd.Env = append(p.cmd.Env, "AWS_REGION="+region, "AWS_ENDPOINT_URL=http://"+s.store.address)
 	}

@@ -57,6 +57,10 @@ func scenarios(smoke bool) []scenario {
 			result, err := b.kinds(ctx, b.turns(size(3, 1)), time.Duration(size(10, 3))*time.Second)
 			return result.section(), err
 		}},
+		{name: "push", title: "From a commit to the stores", namespaces: 1, run: func(ctx context.Context, b *bench) (section, error) {
+			result, err := b.push(ctx, size(10, 2), size(500, 20), b.turns(size(3, 1)), size(1200, 20), time.Duration(size(10, 2))*time.Second)
+			return result.section(), err
+		}},
 		crowd("crowd-10000", "10,000 pods, one in a hundred annotated", size(10000, 300)),
 		crowd("crowd-50000", "50,000 pods, one in a hundred annotated", size(50000, 600)),
 	}
