@@ -58,7 +58,7 @@ func scenarios(smoke bool) []scenario {
 			return result.section(), err
 		}},
 		{name: "push", title: "From a commit to the stores", namespaces: 1, run: func(ctx context.Context, b *bench) (section, error) {
-			result, err := b.push(ctx, size(10, 2), size(500, 20), b.turns(size(3, 1)), size(1200, 20), time.Duration(size(10, 2))*time.Second)
+			result, err := b.push(ctx, size(10, 2), size(500, 20), b.turns(size(3, 1)), size(1020, 20), time.Duration(size(10, 2))*time.Second)
 			return result.section(), err
 		}},
 		crowd("crowd-10000", "10,000 pods, one in a hundred annotated", size(10000, 300)),
