@@ -21,7 +21,7 @@ use super::plan::Wanted;
 use super::route::Destination;
 use super::sinks::Sinks;
 use super::source::Snapshot;
-use super::write::{self, Job, Report};
+use super::write::{self, Gate, Job, Report};
 use crate::configuration::Config;
 use crate::policy;
 use crate::settings::Store;
@@ -150,6 +150,7 @@ impl Push<'_> {
             failed,
             warnings,
         } = desired;
+        let none_failed = failed.is_empty();
         let store_of = |destination: Destination| match destination {
             Destination::Secrets => to.secrets,
             Destination::Configs => to.configs.unwrap_or(to.secrets),
@@ -209,6 +210,8 @@ impl Push<'_> {
             ));
         }
         let timeout = self.config.settings.store_timeout;
+        let gate = Gate::new(jobs.len(), none_failed);
+        let gate = &gate;
         let runs = jobs
             .into_iter()
             .map(|(store, sink, allowed, wanted, keep)| async move {
@@ -220,6 +223,7 @@ impl Push<'_> {
                     revision,
                     wanted,
                     keep,
+                    gate,
                     deletion: self.spec.deletion_policy,
                     allowed: &allowed,
                     timeout,

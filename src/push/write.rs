@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -13,6 +14,7 @@ use jasm_providers::sink::{
     Fingerprint, Fingerprints, Held, Holder, Origin, Owner, Put, Sink, WriteError,
 };
 use jasm_providers::{Error, ErrorKind, SecretBytes};
+use tokio::sync::Barrier;
 use tokio::time::Instant;
 
 use super::crd::DeletionPolicy;
@@ -45,6 +47,8 @@ pub struct Job<'a> {
     pub wanted: Vec<Wanted>,
     /// Names of what is in the source and is not to be written: it is not to be deleted either.
     pub keep: HashSet<String>,
+    /// Where it waits for the object's other store before it deletes.
+    pub gate: &'a Gate,
     /// What becomes of what is in the source no more.
     pub deletion: DeletionPolicy,
     /// Whether the operator allows an entry of this name.
@@ -116,13 +120,45 @@ pub struct Report {
     pub guarded: bool,
 }
 
+/// Where the jobs of one object's stores wait for each other before they delete: what moved to the other
+/// store is not gone before it is there.
+#[derive(Debug)]
+pub struct Gate {
+    jobs: Barrier,
+    whole: AtomicBool,
+}
+
+impl Gate {
+    /// For so many jobs, which all have to be run at once; `whole` is false if an entry failed already.
+    #[must_use]
+    pub fn new(jobs: usize, whole: bool) -> Self {
+        Self {
+            jobs: Barrier::new(jobs),
+            whole: AtomicBool::new(whole),
+        }
+    }
+
+    /// Whether every entry of all jobs is as it should be; waits until each has said so of its own.
+    async fn pass(&self, whole: bool) -> bool {
+        self.whole.fetch_and(whole, Ordering::SeqCst);
+        self.jobs.wait().await;
+        self.whole.load(Ordering::SeqCst)
+    }
+}
+
 /// Does a job.
 ///
 /// # Errors
 /// The store cannot be asked what it holds; nothing is written then.
 pub async fn run(job: Job<'_>) -> Result<Report, Error> {
     let deadline = Instant::now() + job.timeout * LIST;
-    let held = job.sink.held(job.owner, deadline).await?;
+    let held = match job.sink.held(job.owner, deadline).await {
+        Ok(held) => held,
+        Err(error) => {
+            job.gate.pass(false).await;
+            return Err(error);
+        }
+    };
     let (wanted, refused): (Vec<_>, Vec<_>) =
         { job.wanted.iter().cloned() }.partition(|wanted| (job.allowed)(&wanted.name));
     let refused: Vec<(String, Fate)> = refused
@@ -155,6 +191,7 @@ pub async fn run(job: Job<'_>) -> Result<Report, Error> {
     let whole = !entries
         .iter()
         .any(|(_, fate)| matches!(fate, Fate::Failed(_)));
+    let whole = job.gate.pass(whole).await;
     let (delete, kept) = if whole {
         (delete, Vec::new())
     } else {

@@ -242,6 +242,16 @@ impl Setting {
     }
 
     async fn run(&self, store: &Arc<Store>, source: &BTreeMap<String, String>) -> Report {
+        self.run_beside(store, source, true).await
+    }
+
+    /// With or without a failure elsewhere in the object.
+    async fn run_beside(
+        &self,
+        store: &Arc<Store>,
+        source: &BTreeMap<String, String>,
+        other_is_whole: bool,
+    ) -> Report {
         let job = Job {
             sink: store.clone(),
             store: "s",
@@ -250,6 +260,7 @@ impl Setting {
             revision: "main@sha1:1",
             wanted: wanted(source),
             keep: HashSet::new(),
+            gate: &Gate::new(1, other_is_whole),
             deletion: self.deletion,
             allowed: &|name| !name.starts_with("forbidden"),
             timeout: Duration::from_secs(10),
@@ -399,6 +410,31 @@ async fn what_no_rule_allows_any_more_is_not_deleted() {
     ];
     assert_eq!(fates(&report), expected);
     assert!(!lock(&store.entries)["forbidden"].deleted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_moves_to_the_other_store_stays_until_it_is_there() {
+    let (store, setting) = (Arc::new(Store::default()), Setting::new());
+    let both = source(&[("a", "1"), ("moved", "2")]);
+    setting.run(&store, &both).await;
+    let left = source(&[("a", "1")]);
+    let report = setting.run_beside(&store, &left, false).await;
+    assert_eq!(fates(&report), [("a", "unchanged"), ("moved", "retained")]);
+    let report = setting.run(&store, &left).await;
+    assert_eq!(fates(&report), [("a", "unchanged"), ("moved", "deleted")]);
+}
+
+#[tokio::test]
+async fn one_of_several_that_is_not_whole_keeps_all_from_deleting() {
+    for (one, other, all) in [
+        (true, true, true),
+        (true, false, false),
+        (false, true, false),
+    ] {
+        let gate = Gate::new(2, true);
+        let passed = tokio::join!(gate.pass(one), gate.pass(other));
+        assert_eq!(passed, (all, all));
+    }
 }
 
 #[tokio::test(start_paused = true)]
