@@ -149,9 +149,14 @@ impl Reconciler {
         }
         let mut state = lock(&self.states).remove(&key).unwrap_or_default();
         let begun = Instant::now();
-        let end = match self.once(&key, &object, &config, &mut state).await {
+        let mut tried = None;
+        let once = self.once(&key, &object, &config, &mut state, &mut tried);
+        let end = match once.await {
             Ok(end) => end,
-            Err(problem) => End::Told(Box::new(problem.into())),
+            Err(problem) => End::Told(Box::new(Outcome {
+                revision: tried,
+                ..problem.into()
+            })),
         };
         if let End::Told(outcome) = end {
             self.metrics
@@ -168,6 +173,7 @@ impl Reconciler {
         object: &SecretManagerConfig,
         config: &Arc<Config>,
         state: &mut State,
+        tried: &mut Option<String>,
     ) -> Result<End, Problem> {
         if object.metadata.deletion_timestamp.is_some() {
             return self.finalize(key, object, config, state).await;
@@ -207,6 +213,7 @@ impl Reconciler {
         // What is not allowed costs no download.
         push.destinations()?;
         self.keep_finalizer(object).await?;
+        *tried = Some(inputs.revision.clone());
         let keys = self.keys(key, spec).await?;
         let share = memory::share(ready.size()).await;
         let snapshot = self.fetch(key, spec, ready).await?;
@@ -226,7 +233,10 @@ impl Reconciler {
         }
         if done.wrote {
             info!(object = %key, revision = done.outcome.revision, "{}", done.outcome.message);
-            self.say(object, false, "Pushed", &done.outcome.message);
+            // What failed is said by its own reason.
+            if done.outcome.reason == Reason::Succeeded {
+                self.say(object, false, "Pushed", &done.outcome.message);
+            }
         }
         Ok(End::Told(Box::new(done.outcome)))
     }
