@@ -187,13 +187,19 @@ impl fmt::Display for Problem {
             Self::Empty { read } => write!(
                 f,
                 "there is no key in {}: to remove all entries, delete the object",
-                several(read.iter().map(|path| clip(path)))
+                several(read.iter().map(|path| path_of(path)))
             ),
         }
     }
 }
 
 impl std::error::Error for Problem {}
+
+/// A path in a message: each part is clipped by itself, as the end says most.
+fn path_of(path: &str) -> String {
+    let parts: Vec<_> = path.split('/').map(clip).collect();
+    parts.join("/")
+}
 
 fn several<T: fmt::Display>(all: impl IntoIterator<Item = T>) -> String {
     let mut all: Vec<_> = all.into_iter().map(|one| one.to_string()).collect();
