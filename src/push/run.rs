@@ -130,9 +130,17 @@ impl Push<'_> {
         let built = tokio::task::spawn_blocking(move || {
             runtime.block_on(build::build(snapshot, &spec, &keys, &services))
         });
-        built.await.unwrap_or_else(|_| {
+        let built = built.await.unwrap_or_else(|_| {
             let message = "the files could not be read: an error of JASM's own, which its log has";
             Err(Problem::new(Reason::FilesInvalid, message))
+        });
+        built.map_err(|mut problem| {
+            if problem.reason == Reason::DecryptionFailed && self.spec.decryption.is_none() {
+                problem
+                    .message
+                    .push_str("; the object names no Secret with keys: set decryption.secretRef");
+            }
+            problem
         })
     }
 
