@@ -1,7 +1,10 @@
 //! What the API server itself takes and refuses, and what `kubectl get` shows.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
+use jasm::push::crd::SecretManagerConfig;
+use kube::CustomResourceExt as _;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
@@ -435,6 +438,32 @@ async fn the_api_server_takes_what_is_right_and_says_what_is_not() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The paths of all fields of a schema.
+fn fields(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        fields(field, &path, found);
+        found.insert(path);
+    }
+    if schema["items"].is_object() {
+        fields(&schema["items"], &format!("{path}[]"), found);
+    }
+}
+
+#[test]
+fn the_file_that_is_installed_has_every_field_of_the_types() {
+    let schema = "/spec/versions/0/schema/openAPIV3Schema";
+    let installed =
+        &manifests::documents(&manifests::read("config/crd/secretmanagerconfigs.yaml"))[0];
+    let typed = serde_json::to_value(SecretManagerConfig::crd()).unwrap();
+    let (mut in_file, mut in_types) = (BTreeSet::new(), BTreeSet::new());
+    fields(installed.pointer(schema).unwrap(), "", &mut in_file);
+    fields(typed.pointer(schema).unwrap(), "", &mut in_types);
+    assert!(in_types.len() > 40, "{in_types:?}");
+    let missing: Vec<_> = in_types.symmetric_difference(&in_file).collect();
+    assert!(missing.is_empty(), "generate config/crd anew: {missing:?}");
 }
 
 #[tokio::test]

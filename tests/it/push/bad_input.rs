@@ -190,11 +190,11 @@ async fn bad_input_gets_a_reason_and_writes_nothing() {
         &["prod"],
         &[(&format!("{FOLDER}/README.md"), &plain)],
     );
-    let colliding = format!("KEY.ONE={MARKER}-1\nKEY/ONE={MARKER}-2\nKEY_TWO=2\n");
+    let colliding = format!("KEY.ONE={MARKER}-1\nKEY_ONE={MARKER}-2\nKEY_TWO=2\n");
     cases.add(
         "colliding",
         "NameCollision",
-        &["KEY.ONE", "KEY/ONE"],
+        &["KEY.ONE", "KEY_ONE"],
         &[(&env, &colliding)],
     );
     let kustomized = [
@@ -241,8 +241,8 @@ async fn bad_input_gets_a_reason_and_writes_nothing() {
     let url = stage.storage.put_bytes("main@sha1:link", archive.clone());
     let case = cases.add(
         "linked",
-        "FilesInvalid",
-        &["application.secrets.env", "link"],
+        "SourceInvalid",
+        &["application.secrets.env", "symbolic link"],
         &[(&env, &plain)],
     );
     case.artifact = Artifact {
@@ -280,6 +280,7 @@ async fn bad_input_gets_a_reason_and_writes_nothing() {
             && ready["status"] == "False"
             && case.said.iter().all(|word| said.contains(word.as_str()))
             && stalled == case.stalled
+            && status["lastAttemptedRevision"] == case.artifact.revision.as_str()
             && status["lastAppliedRevision"].is_null();
         if !right {
             wrong.push(format!(

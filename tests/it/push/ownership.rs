@@ -59,6 +59,11 @@ async fn foreign_entries_are_named_and_the_others_are_written() {
     );
     let note = stage.world.event("EntriesFailed", "shop").await;
     assert!(note.contains(&foreign), "{note}");
+    let events = stage.world.events().await;
+    assert!(
+        events.iter().all(|(reason, ..)| reason != "Pushed"),
+        "{events:?}"
+    );
     assert_eq!(stage.held().await.len(), 10);
     assert_eq!(value(&foreign).await.as_deref(), Some("foreign"));
     assert_eq!(versions(&foreign).await, before);
@@ -163,20 +168,18 @@ async fn what_the_source_has_no_more_goes_or_stays_as_the_object_says() {
     stage
         .source("shop", "main@sha1:4", &[(&env(), "# nothing\n")])
         .await;
-    eventually("the empty source is looked at", || async {
-        let object = objects.get("shop").await.unwrap();
-        let status = &object.data["status"];
-        let said = status["conditions"][0]["message"].as_str()?.to_owned();
-        (status["lastAttemptedRevision"] == "main@sha1:4" || !said.contains("main@sha1:3"))
-            .then_some(said)
-    })
-    .await;
+    let status = stage.says_of("shop", "FilesInvalid", "main@sha1:4").await;
+    assert!(
+        message(&status)
+            .contains("application.secrets.env: to remove all entries, delete the object"),
+        "{status}"
+    );
     assert_eq!(stage.held().await, held);
     stage
         .source("shop", "main@sha1:5", &[("README.md", "moved")])
         .await;
-    let status = stage.says("shop", "FilesInvalid").await;
-    assert_eq!(status["lastAppliedRevision"].is_null(), false);
+    let status = stage.says_of("shop", "FilesInvalid", "main@sha1:5").await;
+    assert_eq!(status["lastAppliedRevision"], "main@sha1:3");
     assert_eq!(stage.held().await, held);
     stage.delete_source("shop").await;
     stage.says("shop", "SourceNotFound").await;

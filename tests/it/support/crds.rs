@@ -1,12 +1,11 @@
 //! CRDs of the one cluster: they are for everybody in it, so most tests only see to it that they are there.
 
 use http::Request;
-use jasm::push::crd::SecretManagerConfig;
 use jasm::push::crd::SourceKind;
-use kube::{Client, CustomResourceExt as _};
+use kube::Client;
 use serde_json::Value;
 
-use super::{eventually, part};
+use super::{eventually, manifests, part};
 
 const OBJECTS: &str = "secretmanagerconfigs.secret-manager.microscaler.io";
 const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -26,10 +25,10 @@ pub(crate) async fn of_source(client: &Client, kind: SourceKind) {
     make(client, name, "application/yaml", text).await;
 }
 
-/// Makes our own.
+/// Makes our own, from the file that is installed.
 pub(crate) async fn of_objects(client: &Client) {
-    let crd = serde_json::to_vec(&SecretManagerConfig::crd()).unwrap();
-    make(client, OBJECTS, "application/json", crd).await;
+    let crd = manifests::read("config/crd/secretmanagerconfigs.yaml");
+    make(client, OBJECTS, "application/yaml", crd.into_bytes()).await;
 }
 
 /// Deletes our own with all objects. Only in a cluster of the test's own.
