@@ -355,15 +355,24 @@ func (r *rig) awsTurn(ctx context.Context, result *pushResult, turn, changes int
 		return err
 	}
 	p.stop()
+	// From before the start: what it asks for at once counts.
 	store.take()
+	if _, err := r.audit.take(p.user); err != nil {
+		return err
+	}
+	begun := time.Now()
 	if p, err = r.start(ctx, jasm, in); err != nil {
 		return err
 	}
-	used, err = span(func() error { return sleep(ctx, quiet) })
+	if err := sleep(ctx, quiet); err != nil {
+		return err
+	}
+	after, err := r.measure(p)
 	if err != nil {
 		return err
 	}
-	result.Again = append(result.Again, used)
+	result.Again = append(result.Again, usageOfPush{Seconds: round(time.Since(begun).Seconds(), 1e3), Operations: store.take(), API: after.api,
+		CPU: round(after.cpu.Seconds(), 1e4), RSSKiB: after.rss, PeakKiB: after.peak})
 	return r.remove(ctx)
 }
 
