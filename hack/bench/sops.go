@@ -42,7 +42,7 @@ func (b *bench) decrypts(ctx context.Context, count int) ([]decrypts, error) {
 		return nil, err
 	}
 	var all []decrypts
-	for _, file := range []string{"large.yaml", "large.json", "large.env", "large.bin"} {
+	for _, file := range []string{"large.yaml", "large.bin"} {
 		sealed, err := b.seal(ctx, file, large(filepath.Ext(file), size))
 		if err != nil {
 			return nil, err
@@ -81,18 +81,19 @@ func (b *bench) decrypts(ctx context.Context, count int) ([]decrypts, error) {
 	return all, nil
 }
 
-// large is a file of that kind with many values.
+// large is a file of that kind with many values, at most 500 in one mapping: sops takes a time for a mapping
+// that grows with the square of its keys, 40 s for 60,000 of them, and no file is written like that.
 func large(kind string, size int) []byte {
 	var out bytes.Buffer
-	line := map[string]string{".yaml": "key_%06d: value-%064d\n", ".json": "  \"key_%06d\": \"value-%064d\",\n", ".env": "KEY_%06d=value-%064d\n", ".bin": "%06d %064d\n"}[kind]
-	if kind == ".json" {
-		out.WriteString("{\n")
-	}
 	for i := 0; out.Len() < size; i++ {
-		fmt.Fprintf(&out, line, i, i)
-	}
-	if kind == ".json" {
-		out.WriteString("  \"last\": \"value\"\n}\n")
+		if kind != ".yaml" {
+			fmt.Fprintf(&out, "%06d %064d\n", i, i)
+			continue
+		}
+		if i%500 == 0 {
+			fmt.Fprintf(&out, "group_%04d:\n", i/500)
+		}
+		fmt.Fprintf(&out, "  key_%06d: value-%064d\n", i, i)
 	}
 	return out.Bytes()
 }
