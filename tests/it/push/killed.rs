@@ -123,7 +123,7 @@ async fn killed_at_twenty_moments_of_a_push_it_completes_it_and_does_nothing_twi
     let mut moments = Vec::new();
     for _ in 0..KILLS {
         let jasm = stage.world.jasm_with(&[]).await;
-        let moment = Duration::from_millis(fastrand::u64(0..900));
+        let moment = Duration::from_millis(fastrand::u64(0..3000));
         let _ = tokio::time::timeout(moment, std::future::pending::<()>()).await;
         jasm.kill().await;
         moments.push(writes() - begun);

@@ -215,7 +215,8 @@ impl Stage {
 
     /// A GitRepository with what source-controller says of it: these files, ready.
     pub(super) async fn source(&self, name: &str, revision: &str, files: &[(&str, &str)]) {
-        let artifact = self.storage.put(revision, files);
+        let mut artifact = self.storage.put(&format!("{name}/{revision}"), files);
+        artifact.revision = revision.to_owned();
         self.offer(name, &artifact).await;
     }
 
