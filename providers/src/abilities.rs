@@ -63,7 +63,7 @@ const AWS_SECRETS_MANAGER: Abilities = Abilities {
     batch: 20,
     changes: Changes::Probe("DescribeSecret"),
     workload: true,
-    push: false,
+    push: true,
     largest: 64 * KIB,
 };
 
@@ -76,7 +76,7 @@ const AWS_PARAMETER_STORE: Abilities = Abilities {
     batch: 10,
     changes: Changes::Read,
     workload: true,
-    push: false,
+    push: true,
     largest: 8 * KIB,
 };
 
@@ -89,7 +89,7 @@ const GCP_SECRET_MANAGER: Abilities = Abilities {
     batch: 1,
     changes: Changes::Probe("GetSecretVersion"),
     workload: true,
-    push: false,
+    push: true,
     largest: 64 * KIB,
 };
 
@@ -103,7 +103,7 @@ const GCP_PARAMETER_MANAGER: Abilities = Abilities {
     batch: 1,
     changes: Changes::Probe("ListParameterVersions"),
     workload: true,
-    push: false,
+    push: true,
     largest: OBJECT,
 };
 
@@ -117,7 +117,7 @@ const AZURE_KEY_VAULT: Abilities = Abilities {
     batch: 1,
     changes: Changes::Read,
     workload: true,
-    push: false,
+    push: true,
     largest: 25 * KIB,
 };
 
@@ -130,7 +130,7 @@ const AZURE_APP_CONFIGURATION: Abilities = Abilities {
     batch: 5,
     changes: Changes::Conditional,
     workload: true,
-    push: false,
+    push: true,
     largest: 10 * KIB,
 };
 
