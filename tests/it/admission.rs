@@ -16,7 +16,7 @@ const LABEL: &str = "app.kubernetes.io/managed-by";
 
 async fn held(test: &str) -> Tier {
     let parts = Parts {
-        resources: &["rbac/default"],
+        resources: &["rbac/default", "rbac/push"],
         components: &["components/admission-policy"],
         ..Parts::default()
     };

@@ -50,7 +50,7 @@ impl Pipeline {
             "push: {{cluster: ci-{prefix}}}\nstores:\n\
              - name: sm\n  kind: aws-secretsmanager\n  {common}\n  {secrets}\n\
              - name: ps\n  kind: aws-parameterstore\n  {common}\n  {parameters}\n\
-             - {{name: away, kind: vault, address: 'https://127.0.0.1:1', mount: m, audience: vault, identity: workload, caFile: /nowhere/ca.pem}}\n"
+             - {{name: away, kind: vault, address: 'https://127.0.0.1:1', mount: m, audience: vault, role: r, identity: workload, caFile: /nowhere/ca.pem}}\n"
         );
         let object = format!(
             "apiVersion: secret-manager.microscaler.io/v1alpha1\nkind: SecretManagerConfig\n\

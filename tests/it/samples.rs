@@ -233,7 +233,7 @@ async fn content(
 #[tokio::test]
 async fn every_sample_is_served_and_its_pods_run() {
     let parts = Parts {
-        resources: &["rbac/default"],
+        resources: &["rbac/default", "rbac/push"],
         ..Parts::default()
     };
     let tier = Tier::install("samples", parts).await;

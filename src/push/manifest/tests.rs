@@ -30,7 +30,7 @@ fn documents_lists_and_json_are_read_and_other_kinds_are_passed_over() {
     let names: Vec<_> = { objects.iter() }
         .map(|object| (object.name.as_str(), object.place.line))
         .collect();
-    assert_eq!(names, [("shop", 4), ("b", 13)]);
+    assert_eq!(names, [("shop", 4), ("b", 14)]);
     assert_eq!(objects[0].namespace.as_deref(), Some("team"));
     assert_eq!(objects[0].spec.secrets.environment, "prod");
     let json = r#"{"kind": "List", "apiVersion": "v1", "items": [{

@@ -94,7 +94,7 @@ async fn what_is_committed_arrives_in_pods() {
 
     // The other half: a pod that asks for them.
     let secret = format!("sm:{user}\nsm:{password}\n");
-    let config = format!("{{provider: ps, path: {path}/, configMapName: settings}}\n");
+    let config = format!("{{provider: ps, path: {path}/**, configMapName: settings}}\n");
     let pods = template(&[("secret.db", &secret), ("config-sync", &config)])
         .env_from("db")
         .config_volume("settings");

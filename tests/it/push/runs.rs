@@ -246,9 +246,12 @@ async fn a_source_that_is_not_ready_is_waited_for() {
     api.patch_status("shop", &PatchParams::default(), &Patch::Merge(&failing))
         .await
         .unwrap();
-    let status = stage.says("shop", "SourceNotReady").await;
+    // Who has nothing of it yet waits for it; who has stays ready.
+    stage.object("late", stage.spec("shop")).await;
+    let status = stage.says("late", "SourceNotReady").await;
     assert!(message(&status).contains("GitOperationFailed"), "{status}");
-    assert_eq!(status["lastAppliedRevision"], "main@sha1:1");
+    stage.says_of("shop", "Succeeded", "main@sha1:1").await;
+    stage.delete("late").await;
     stage
         .source("shop", "main@sha1:2", &[(&env(), "KEY_A=2\n")])
         .await;

@@ -156,7 +156,7 @@ async fn an_artifact_is_what_its_digest_says_or_nothing() {
         (
             with(|artifact| artifact.size = Some(65 << 20)),
             ProblemKind::Content,
-            "more than 64 MiB",
+            "more than 16 MiB",
         ),
         (
             with(|artifact| artifact.digest = "blake3:00".into()),

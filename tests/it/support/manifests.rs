@@ -13,7 +13,8 @@ use super::cluster::cluster;
 use super::root;
 
 /// Kinds in `config/` that are in no namespace.
-const CLUSTER_SCOPED: [&str; 5] = [
+const CLUSTER_SCOPED: [&str; 6] = [
+    "CustomResourceDefinition",
     "Namespace",
     "ClusterRole",
     "ClusterRoleBinding",

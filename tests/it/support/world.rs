@@ -535,7 +535,8 @@ impl World {
         .await
     }
 
-    /// Every finished request that JASM's account made, from the API server's audit log.
+    /// Every finished request that JASM's account made, from the API server's audit log. What the push half
+    /// follows is left out: it is another story.
     pub(crate) fn requests(&self) -> Vec<Request> {
         let (namespace, name) = &self.account;
         let user = format!("system:serviceaccount:{namespace}:{name}");
@@ -556,6 +557,11 @@ impl World {
                     name: text_of(&object["name"]),
                     code: entry["responseStatus"]["code"].as_u64().unwrap_or_default(),
                 }
+            })
+            .filter(|request| {
+                let followed = ["customresourcedefinitions", "secretmanagerconfigs"];
+                !(matches!(request.verb.as_str(), "list" | "watch")
+                    && followed.contains(&request.resource.as_str()))
             })
             .collect()
     }
@@ -579,8 +585,13 @@ fn phase(pod: &Pod) -> &str {
         .unwrap_or_default()
 }
 
-/// The rules of the default tier.
+/// The rules of the default installation: the default tier's and the push half's.
 fn rules() -> Vec<Value> {
-    let role = manifests::documents(&manifests::read("config/rbac/default/cluster_role.yaml"));
-    role[0]["rules"].as_array().unwrap().clone()
+    let of = |file: &str| {
+        let role = manifests::documents(&manifests::read(file));
+        role[0]["rules"].as_array().unwrap().clone()
+    };
+    let mut rules = of("config/rbac/default/cluster_role.yaml");
+    rules.extend(of("config/rbac/push/cluster_role.yaml"));
+    rules
 }
