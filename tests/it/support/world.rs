@@ -536,7 +536,7 @@ impl World {
     }
 
     /// Every finished request that JASM's account made, from the API server's audit log. What the push half
-    /// follows is left out: it is another story.
+    /// follows is left out where it may: it is another story.
     pub(crate) fn requests(&self) -> Vec<Request> {
         let (namespace, name) = &self.account;
         let user = format!("system:serviceaccount:{namespace}:{name}");
@@ -560,7 +560,8 @@ impl World {
             })
             .filter(|request| {
                 let followed = ["customresourcedefinitions", "secretmanagerconfigs"];
-                !(matches!(request.verb.as_str(), "list" | "watch")
+                !(request.code < 300
+                    && matches!(request.verb.as_str(), "list" | "watch")
                     && followed.contains(&request.resource.as_str()))
             })
             .collect()
