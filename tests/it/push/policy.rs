@@ -1,9 +1,11 @@
 //! Nobody writes what the operator did not allow, and everybody as whom the object says.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::stage::{FOLDER, Stage, message, value};
-use crate::support::clouds::{CONTROLLER, Clouds, principals};
+use crate::support::clouds::{CONTROLLER, Clouds, answered, principals};
 use crate::support::place::Place;
 use crate::support::{aws, eventually, moto};
 
@@ -171,11 +173,18 @@ async fn each_object_writes_as_its_own_role_and_no_other() {
     let jasm = stage.world.jasm().await;
     stage.says("one", "Succeeded").await;
     stage.says("two", "Succeeded").await;
-    let created = principals(&clouds.aws_server, "CreateSecret");
+    // A call whose answer was lost is made again: what counts is who was answered, and one version each.
+    let created = answered(&clouds.aws_server, "CreateSecret");
     for session in &sessions {
-        let written = created.iter().filter(|&who| who == session).count();
-        assert_eq!(written, 2, "{session}: {created:?}");
+        let own = || created.iter().filter(|(who, _)| who == session);
+        let answered = own().filter(|(_, status)| *status == Some(200)).count();
+        assert!(
+            own().count() >= 2 && answered <= 2,
+            "{session}: {created:?}"
+        );
     }
+    let others = created.iter().find(|(who, _)| !sessions.contains(who));
+    assert_eq!(others, None, "{created:?}");
     // Nobody was asked as JASM itself but the token service.
     let as_controller = { clouds.aws_server.record.all().into_iter() }
         .filter(|seen| seen.principal.as_deref() == Some(CONTROLLER))
@@ -211,6 +220,8 @@ async fn each_object_writes_as_its_own_role_and_no_other() {
             format!("{:?}", found.tags()).contains(&format!("{}{owner}", stage.namespace())),
             "{found:?}"
         );
+        let versions = found.version_ids_to_stages().map(HashMap::len);
+        assert_eq!(versions, Some(1), "{found:?}");
     }
     // The role is taken from the first: the other goes on.
     clouds.aws.grants.withdraw(

@@ -178,3 +178,11 @@ pub(crate) fn principals(server: &Server, what: &str) -> Vec<String> {
         .map(|seen| seen.principal.unwrap_or_default())
         .collect()
 }
+
+/// What a server answered to an operation: to whom, and with which status (none: the caller went away).
+pub(crate) fn answered(server: &Server, operation: &str) -> Vec<(String, Option<u16>)> {
+    let seen = server.record.all().into_iter();
+    seen.filter(|seen| seen.operation.as_deref() == Some(operation))
+        .map(|seen| (seen.principal.unwrap_or_default(), seen.status))
+        .collect()
+}
