@@ -159,17 +159,16 @@ impl Unpacking<'_> {
             ));
         }
         if std::str::from_utf8(&bytes).is_err() || tree::check(path).is_err() {
-            self.files
-                .leave_out(path, "its name cannot be a path of a source");
-            return Ok(());
+            let why = "its name cannot be a path of a source";
+            return { self.files.leave_out(path, why, self.caps) }.map_err(Fault::Refused);
         }
         if !self.wanted.contains(path) {
             return Ok(());
         }
         let size = entry.header().entry_size()?;
         if size > self.caps.file {
-            self.files.leave_out(path, &self.caps.file_exceeded());
-            return Ok(());
+            let why = self.caps.file_exceeded();
+            return { self.files.leave_out_file(path, &why, self.caps) }.map_err(Fault::Refused);
         }
         // The size is only what the header claims until the bytes are there.
         let room = usize::try_from(size.min(1 << 20)).unwrap_or_default();

@@ -13,8 +13,7 @@ use super::condition::{Problem, Reason};
 use super::crd::SecretManagerConfigSpec;
 use super::entries::{self, Built, Desired};
 use super::kustomize::{self, Kind};
-use super::layout;
-use super::route;
+use super::layout::{self, Service};
 use super::source::Snapshot;
 use super::source::files::Wanted;
 
@@ -44,10 +43,10 @@ pub async fn build(
     keys: &Keys,
     service: &dyn KeyService,
 ) -> Result<Desired, Problem> {
-    let found = layout::find(&snapshot.tree, spec)
+    let found = layout::find(&snapshot.tree, &snapshot.left_out, spec)
         .map_err(|problem| Problem::new(Reason::FilesInvalid, problem.to_string()))?;
     for service in &found.services {
-        nothing_left_out(&snapshot, &service.folder, spec)?;
+        nothing_left_out(&snapshot, service)?;
     }
     let plain: BTreeSet<String> = { found.services.iter() }
         .flat_map(|service| service.files.iter().map(|file| service.path(file)))
@@ -82,7 +81,7 @@ pub async fn build(
             }
         }
     }
-    entries::desired(&snapshot.tree, &built, spec).map_err(|problem| {
+    entries::desired(&snapshot.tree, found, &built, spec).map_err(|problem| {
         let reason = match problem {
             entries::Problem::Collisions(_) => Reason::NameCollision,
             _ => Reason::FilesInvalid,
@@ -117,21 +116,14 @@ async fn decrypt(
 }
 
 /// A file that is there and was not taken is not one that was removed.
-fn nothing_left_out(
-    snapshot: &Snapshot,
-    folder: &str,
-    spec: &SecretManagerConfigSpec,
-) -> Result<(), Problem> {
-    for (path, why) in &snapshot.left_out {
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let below = |outer: &str| {
-            { folder.strip_prefix(outer) }
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let above = below(path);
-        let read = parent == folder && route::route(name, spec.configs.as_ref()).is_some();
-        if read || above {
-            let message = format!("{path} is in the source and cannot be taken: {why}");
+fn nothing_left_out(snapshot: &Snapshot, service: &Service) -> Result<(), Problem> {
+    for file in &service.files {
+        let path = service.path(file);
+        if let Some(left_out) = snapshot.left_out.get(&path) {
+            let message = format!(
+                "{path} is in the source and cannot be taken: {}",
+                left_out.why
+            );
             return Err(Problem::new(Reason::FilesInvalid, message));
         }
     }

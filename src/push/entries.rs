@@ -15,7 +15,7 @@ use jasm_providers::SecretBytes;
 use crate::pull::render::files::quoted;
 use crate::push::crd::{Configs, SecretManagerConfigSpec};
 use crate::push::files::{self, Pair};
-use crate::push::layout::{self, Service};
+use crate::push::layout::{self, Found, Service, path_of};
 use crate::push::limits;
 use crate::push::names::{self, Names};
 use crate::push::route::{self, Destination, Kinds, Shape};
@@ -114,6 +114,8 @@ pub struct Desired {
     pub failed: Vec<Failed>,
     /// What an author should know, one sentence each.
     pub warnings: Vec<String>,
+    /// Why the source may have more entries than these, one sentence each: nothing is to be deleted.
+    pub gaps: Vec<String>,
 }
 
 /// Two keys whose entries would have one name.
@@ -195,12 +197,6 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// A path in a message: each part is clipped by itself, as the end says most.
-fn path_of(path: &str) -> String {
-    let parts: Vec<_> = path.split('/').map(clip).collect();
-    parts.join("/")
-}
-
 fn several<T: fmt::Display>(all: impl IntoIterator<Item = T>) -> String {
     let mut all: Vec<_> = all.into_iter().map(|one| one.to_string()).collect();
     let more = all.len().saturating_sub(LISTED);
@@ -212,16 +208,17 @@ fn several<T: fmt::Display>(all: impl IntoIterator<Item = T>) -> String {
     }
 }
 
-/// What the stores shall hold by a decrypted source, what a kustomization made of it, and a spec.
+/// What the stores shall hold by a decrypted source and the files that are read of it, what a kustomization
+/// made of it, and a spec.
 ///
 /// # Errors
 /// What concerns the object as a whole; nothing is to be written then.
 pub fn desired(
     tree: &Tree,
+    found: Found,
     built: &Built,
     spec: &SecretManagerConfigSpec,
 ) -> Result<Desired, Problem> {
-    let found = layout::find(tree, spec).map_err(Problem::Layout)?;
     let mut gather = Gather {
         spec,
         kinds: Kinds::of(spec),
@@ -229,6 +226,7 @@ pub fn desired(
         problems: Vec::new(),
         read: BTreeSet::new(),
         warnings: found.warnings,
+        gaps: found.gaps,
     };
     for service in &found.services {
         gather.files(tree, service);
@@ -264,6 +262,7 @@ struct Gather<'a> {
     problems: Vec<files::Problem>,
     read: BTreeSet<String>,
     warnings: Vec<String>,
+    gaps: Vec<String>,
 }
 
 impl<'a> Gather<'a> {
@@ -307,8 +306,8 @@ impl<'a> Gather<'a> {
             }
         };
         if pairs.is_empty() {
-            self.warnings
-                .push(format!("there is no key in \"{}\"", clip(label)));
+            self.gaps
+                .push(format!("there is no key in \"{}\"", path_of(label)));
         } else if shape == Shape::Whole {
             self.candidates.push(Candidate {
                 destination,
@@ -501,6 +500,7 @@ impl<'a> Gather<'a> {
             return Err(Problem::Collisions(collisions));
         }
         desired.warnings = self.warnings;
+        desired.gaps = self.gaps;
         desired.secrets.sort_by(|a, b| a.name.cmp(&b.name));
         desired.configs.sort_by(|a, b| a.name.cmp(&b.name));
         desired.skipped.sort_by(|a, b| a.name.cmp(&b.name));

@@ -9,11 +9,12 @@
 //! An environment that is not there, or has no file to read, is a problem and never an empty result: what
 //! is gone from a source may be deleted from a store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::push::crd::SecretManagerConfigSpec;
 use crate::push::route::{self, BEGINNINGS, PROPERTIES};
+use crate::push::source::files::LeftOut;
 use crate::push::tree::Tree;
 use crate::yaml::clip;
 
@@ -52,6 +53,9 @@ pub struct Found {
     pub kustomization: Option<String>,
     /// What an author should know, one sentence each.
     pub warnings: Vec<String>,
+    /// Why the source may have more than what is read, one sentence each: what is missing from the result
+    /// is not to be deleted.
+    pub gaps: Vec<String>,
 }
 
 /// Why there is nothing to read.
@@ -177,6 +181,12 @@ fn folder(path: &str) -> String {
     }
 }
 
+/// A path in a message: each part is clipped by itself, as the end says most.
+pub fn path_of(path: &str) -> String {
+    let parts: Vec<_> = path.split('/').map(clip).collect();
+    parts.join("/")
+}
+
 fn listed(what: &str, names: &BTreeSet<String>) -> String {
     let quoted: Vec<_> = names
         .iter()
@@ -190,28 +200,49 @@ fn listed(what: &str, names: &BTreeSet<String>) -> String {
     }
 }
 
-/// The files that a spec asks for.
+/// The files that a spec asks for; also those that were left out, so that they are missed.
 ///
 /// # Errors
 /// A path leads nowhere, the environment is not there, or it has no file that is read.
-pub fn find(tree: &Tree, spec: &SecretManagerConfigSpec) -> Result<Found, Problem> {
+pub fn find(
+    tree: &Tree,
+    left_out: &BTreeMap<String, LeftOut>,
+    spec: &SecretManagerConfigSpec,
+) -> Result<Found, Problem> {
+    let paths: BTreeSet<&str> = { tree.iter().map(|(path, _)| path) }
+        .chain(left_out.keys().map(String::as_str))
+        .collect();
     let look = Look {
-        tree,
+        folders: folders(&paths),
+        paths,
         spec,
-        folders: folders(tree),
     };
-    if let Some(path) = spec.secrets.kustomize_path.as_deref() {
-        return look.beside(path);
+    let mut found = match spec.secrets.kustomize_path.as_deref() {
+        Some(path) => look.beside(path)?,
+        None => look.below(spec.secrets.base_path.as_deref().unwrap_or_default())?,
+    };
+    if spec.secrets.kustomize_path.is_none() {
+        found.warnings.extend(look.unmatched(&found.services));
     }
-    let mut found = look.below(spec.secrets.base_path.as_deref().unwrap_or_default())?;
-    found.warnings.extend(look.unmatched(&found.services));
+    for service in &found.services {
+        found.gaps.extend(look.misnamed(&service.folder));
+    }
+    let folders = left_out.iter().filter(|(_, left_out)| !left_out.is_file);
+    for (path, LeftOut { why, .. }) in folders {
+        if look.may_hold(path, &found.services) {
+            found.gaps.push(format!(
+                "\"{}\" was left out of the source: {why}",
+                path_of(path)
+            ));
+        }
+    }
     Ok(found)
 }
 
-/// All folders of a tree; the root is the empty one.
-fn folders(tree: &Tree) -> BTreeSet<&str> {
+/// All folders of these files; the root is the empty one.
+fn folders<'p>(paths: &BTreeSet<&'p str>) -> BTreeSet<&'p str> {
     let mut folders = BTreeSet::from([""]);
-    for (path, _) in tree.iter() {
+    for path in paths {
         folders.extend(path.match_indices('/').filter_map(|(at, _)| path.get(..at)));
     }
     folders
@@ -242,7 +273,7 @@ fn last(path: &str) -> &str {
 }
 
 struct Look<'a> {
-    tree: &'a Tree,
+    paths: BTreeSet<&'a str>,
     spec: &'a SecretManagerConfigSpec,
     folders: BTreeSet<&'a str>,
 }
@@ -292,7 +323,7 @@ impl Look<'_> {
     fn files(&self, folder: &str) -> (Vec<String>, BTreeSet<String>) {
         let configs = self.spec.configs.as_ref();
         let (mut read, mut there) = (Vec::new(), BTreeSet::new());
-        for name in self.tree.iter().filter_map(|(path, _)| below(folder, path)) {
+        for name in self.paths.iter().filter_map(|path| below(folder, path)) {
             if route::route(name, configs).is_some() {
                 read.push(name.to_owned());
             }
@@ -355,9 +386,11 @@ impl Look<'_> {
             looked_at.push(folder.clone());
             if files.is_empty() {
                 there.extend(names);
-                found
-                    .warnings
-                    .push(format!("there is nothing to read in \"{}\"", clip(&folder)));
+                found.gaps.push(format!(
+                    "there is nothing to read in \"{}\"",
+                    path_of(&folder)
+                ));
+                found.gaps.extend(self.misnamed(&folder));
                 continue;
             }
             let name = match last(parent(configuration)) {
@@ -382,10 +415,10 @@ impl Look<'_> {
                 there,
             });
         }
-        found.warnings.extend(without.into_iter().map(|path| {
+        found.gaps.extend(without.into_iter().map(|path| {
             format!(
                 "\"{}\" has no environment \"{}\": nothing is read there",
-                clip(path),
+                path_of(path),
                 clip(environment)
             )
         }));
@@ -438,8 +471,49 @@ impl Look<'_> {
                 files,
             }],
             kustomization: Some(base.clone()),
-            warnings: Vec::new(),
+            ..Found::default()
         })
+    }
+
+    /// Sentences about files in a folder whose names are all but what is looked for.
+    fn misnamed(&self, folder: &str) -> impl Iterator<Item = String> {
+        let configs = self.spec.configs.as_ref();
+        let names = self
+            .paths
+            .iter()
+            .filter_map(move |path| below(folder, path));
+        names
+            .filter(move |name| !name.contains('/') && route::route(name, configs).is_none())
+            .filter_map(move |name| {
+                let meant = route::meant(name)?;
+                Some(format!(
+                    "\"{}\" is not read: its name would have to be {meant}",
+                    path_of(&join(folder, name))
+                ))
+            })
+    }
+
+    /// Whether a folder that is not there, as a link stands for it, could have files that are read.
+    fn may_hold(&self, path: &str, services: &[Service]) -> bool {
+        let configs = self.spec.configs.as_ref();
+        let mut patterns = configs
+            .and_then(|configs| configs.files.as_deref())
+            .into_iter()
+            .flatten();
+        let environment = services
+            .iter()
+            .find_map(|service| below(&service.folder, path));
+        if let Some(inner) = environment {
+            return patterns.any(|pattern| route::leads_to(inner, pattern));
+        }
+        // Other environments are not read, and beside a kustomization nothing else is.
+        let other = path
+            .split('/')
+            .rev()
+            .skip(1)
+            .any(|part| part == CONFIGURATION)
+            && ![PROFILES, self.spec.secrets.environment.as_str()].contains(&last(path));
+        !other && self.spec.secrets.kustomize_path.is_none()
     }
 
     /// Sentences about files that are named and nowhere; what is looked for anyway may be missing.

@@ -97,6 +97,35 @@ pub fn route(name: &str, configs: Option<&Configs>) -> Option<(Destination, Shap
     })
 }
 
+/// What the name of a file that is not looked for was probably to be: one that is looked for.
+#[must_use]
+pub fn meant(name: &str) -> Option<String> {
+    let lower = name.to_ascii_lowercase();
+    let near = |a: &str, b: &str| a.len() <= 2 * b.len() && strsim::damerau_levenshtein(a, b) <= 2;
+    if near(&lower, PROPERTIES) {
+        return Some(PROPERTIES.to_owned());
+    }
+    let dots = lower
+        .match_indices('.')
+        .map(|(at, _)| lower.split_at(at + 1));
+    dots.filter(|(_, tail)| !tail.is_empty())
+        .find_map(|(head, tail)| {
+            let begin = BEGINNINGS.iter().find(|begin| near(head, begin))?;
+            Some(format!("{begin}{tail}"))
+        })
+}
+
+/// Whether a pattern of `configs.files` could fit a file below this folder.
+#[must_use]
+pub fn leads_to(folder: &str, pattern: &str) -> bool {
+    let depth = folder.split('/').count();
+    let parts: Vec<_> = pattern.split('/').collect();
+    parts
+        .get(..depth)
+        .filter(|_| parts.len() > depth)
+        .is_some_and(|parts| matches(&parts.join("/"), folder))
+}
+
 fn listed(name: &str, configs: Option<&Configs>) -> bool {
     let files = configs.and_then(|configs| configs.files.as_deref());
     files

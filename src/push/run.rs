@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::build;
 use super::condition::{Problem, Reason};
-use super::crd::SecretManagerConfigSpec;
+use super::crd::{DeletionPolicy, SecretManagerConfigSpec};
 use super::destination::{Destinations, destinations};
 use super::entries::{Desired, Entry, Failed, Skipped};
 use super::key_service::Services;
@@ -25,6 +25,9 @@ use super::write::{self, Gate, Job, Report};
 use crate::configuration::Config;
 use crate::policy;
 use crate::settings::Store;
+
+/// A message lists at most this many gaps of a source.
+const GAPS: usize = 5;
 
 /// The keys that an object names, by their names in its Secret.
 pub type KeyData = BTreeMap<String, SecretBytes>;
@@ -157,8 +160,10 @@ impl Push<'_> {
             skipped,
             failed,
             warnings,
+            gaps,
         } = desired;
-        let none_failed = failed.is_empty();
+        // What may be in the source nevertheless is not taken away.
+        let whole = failed.is_empty() && gaps.is_empty();
         let store_of = |destination: Destination| match destination {
             Destination::Secrets => to.secrets,
             Destination::Configs => to.configs.unwrap_or(to.secrets),
@@ -201,8 +206,13 @@ impl Push<'_> {
             kept.entry(store).or_default().insert(entry.name.clone());
             details.failed.push((store.to_owned(), entry));
         }
-        details.warnings.clone_from(&warnings);
-        warnings.into_iter().for_each(|warning| tally.note(warning));
+        details.warnings = warnings;
+        details.warnings.extend(self.told(gaps));
+        details
+            .warnings
+            .iter()
+            .cloned()
+            .for_each(|warning| tally.note(warning));
 
         let mut jobs = Vec::new();
         for store in to.all() {
@@ -211,6 +221,7 @@ impl Push<'_> {
             let name = store.name.as_str();
             jobs.push((
                 name,
+                store.backend.kind(),
                 sink,
                 allowed,
                 wanted.remove(name).unwrap_or_default(),
@@ -218,14 +229,15 @@ impl Push<'_> {
             ));
         }
         let timeout = self.config.settings.store_timeout;
-        let gate = Gate::new(jobs.len(), none_failed);
+        let gate = Gate::new(jobs.len(), whole);
         let gate = &gate;
         let runs = jobs
             .into_iter()
-            .map(|(store, sink, allowed, wanted, keep)| async move {
+            .map(|(store, kind, sink, allowed, wanted, keep)| async move {
                 let job = Job {
                     sink,
                     store,
+                    kind,
                     owner: self.owner,
                     fingerprints: self.fingerprints,
                     revision,
@@ -268,6 +280,22 @@ impl Push<'_> {
             wrote,
             details,
         })
+    }
+
+    /// What keeps entries from being deleted, as notes.
+    fn told(&self, mut gaps: Vec<String>) -> Vec<String> {
+        if gaps.is_empty() {
+            return gaps;
+        }
+        let more = gaps.len().saturating_sub(GAPS);
+        gaps.truncate(GAPS);
+        if more > 0 {
+            gaps.push(format!("and {more} more such gaps"));
+        }
+        if self.spec.deletion_policy == DeletionPolicy::Delete {
+            gaps.push("as long as this is so, nothing is deleted".to_owned());
+        }
+        gaps
     }
 
     /// Deletes everything that the object holds in its stores; how many entries that were.

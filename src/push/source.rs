@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::push::crd::SourceKind;
-use crate::push::source::files::Files;
+use crate::push::source::files::{Files, LeftOut};
 use crate::push::tree::Tree;
 
 pub mod argo;
@@ -35,8 +35,8 @@ pub struct Snapshot {
     pub revision: String,
     /// The files that were wanted.
     pub tree: Tree,
-    /// Why a wanted file is not among them, by its path.
-    pub left_out: BTreeMap<String, String>,
+    /// What is wanted and not among them, by its path.
+    pub left_out: BTreeMap<String, LeftOut>,
 }
 
 impl Snapshot {
@@ -45,8 +45,8 @@ impl Snapshot {
     pub fn why_left_out(&self, path: &str) -> Option<(&str, &str)> {
         let above = path.match_indices('/').map(|(at, _)| &path[..at]);
         let mut candidates = above.chain([path]);
-        let (path, why) = candidates.find_map(|path| self.left_out.get_key_value(path))?;
-        Some((path, why))
+        let (path, left_out) = candidates.find_map(|path| self.left_out.get_key_value(path))?;
+        Some((path, &left_out.why))
     }
 
     pub(crate) fn new(revision: String, files: Files) -> Self {

@@ -4,12 +4,13 @@
 //! written then is told by its fingerprint. Deleting comes last, and only when everything else is there:
 //! a key that was renamed is never gone before its new name is written.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use jasm_providers::reference::Kind;
 use jasm_providers::sink::{
     Fingerprint, Fingerprints, Held, Holder, Origin, Owner, Put, Sink, WriteError,
 };
@@ -18,6 +19,7 @@ use tokio::sync::Barrier;
 use tokio::time::Instant;
 
 use super::crd::DeletionPolicy;
+use super::names;
 use super::plan::{self, Plan, Step, Wanted};
 
 mod pace;
@@ -37,6 +39,8 @@ pub struct Job<'a> {
     pub sink: Arc<dyn Sink>,
     /// The store's name.
     pub store: &'a str,
+    /// What it is.
+    pub kind: Kind,
     /// Whose entries these are.
     pub owner: &'a Owner,
     /// What tells values apart.
@@ -159,7 +163,7 @@ pub async fn run(job: Job<'_>) -> Result<Report, Error> {
             return Err(error);
         }
     };
-    let (wanted, refused): (Vec<_>, Vec<_>) =
+    let (mut wanted, refused): (Vec<_>, Vec<_>) =
         { job.wanted.iter().cloned() }.partition(|wanted| (job.allowed)(&wanted.name));
     let refused: Vec<(String, Fate)> = refused
         .into_iter()
@@ -169,10 +173,15 @@ pub async fn run(job: Job<'_>) -> Result<Report, Error> {
         })
         .collect();
     // What may not be written any more is still in the source: it is nothing to delete.
-    let names: HashSet<&str> = refused.iter().map(|(name, _)| name.as_str()).collect();
-    let held = { held.into_iter() }
-        .filter(|held| !names.contains(held.name.as_str()) && !job.keep.contains(&held.name))
+    let fold = |name: &str| names::folded(job.kind, name);
+    let stays: HashSet<String> = { refused.iter().map(|(name, _)| name) }
+        .chain(&job.keep)
+        .map(|name| fold(name))
         .collect();
+    let held: Vec<Held> = { held.into_iter() }
+        .filter(|held| !stays.contains(&fold(&held.name)))
+        .collect();
+    let renamed = as_held(&mut wanted, &held, fold);
     // What is there and cannot be written is no empty source, and no reason to delete the rest.
     let nothing_left = wanted.is_empty() && !(refused.is_empty() && job.keep.is_empty());
     let Plan {
@@ -187,6 +196,11 @@ pub async fn run(job: Job<'_>) -> Result<Report, Error> {
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
+    for (name, _) in &mut entries {
+        if let Some(wanted) = renamed.get(name) {
+            name.clone_from(wanted);
+        }
+    }
     entries.extend(refused);
     let whole = !entries
         .iter()
@@ -217,6 +231,27 @@ pub async fn run(job: Job<'_>) -> Result<Report, Error> {
         entries,
         guarded: guarded && !nothing_left,
     })
+}
+
+/// Calls what is wanted as it is called where it is held, if the store takes both names for one; what it was
+/// called, by its new name.
+fn as_held(
+    wanted: &mut [Wanted],
+    held: &[Held],
+    fold: impl Fn(&str) -> String,
+) -> HashMap<String, String> {
+    let held: HashMap<String, &str> = { held.iter() }
+        .map(|held| (fold(&held.name), held.name.as_str()))
+        .collect();
+    let mut renamed = HashMap::new();
+    for wanted in wanted {
+        let there = held.get(&fold(&wanted.name));
+        if let Some(there) = there.filter(|there| **there != wanted.name) {
+            let name = std::mem::replace(&mut wanted.name, (*there).to_owned());
+            renamed.insert((*there).to_owned(), name);
+        }
+    }
+    renamed
 }
 
 /// Deletes entries; how many those were.

@@ -293,6 +293,97 @@ async fn what_is_planned_is_done_and_nothing_else() {
     assert_eq!(pipeline.value("TOKEN").await, None);
 }
 
+/// Two services; of one of them something goes missing that nobody removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_in_the_source_still_is_not_deleted() {
+    let pipeline = Pipeline::new("gaps").with("JASM_PUSH_KEY", KEY);
+    pipeline.edit("smc.yaml", "configs:", "deletionPolicy: Delete\n  configs:");
+    pipeline.edit(
+        "smc.yaml",
+        "enabled: true",
+        "enabled: true\n    files: [\"db/*.env\", \"application.secrets.b.env\"]",
+    );
+    let root = pipeline.dir.path().join("src/b");
+    let profiles = root.join("deployment-configuration/profiles");
+    let (prod, moved) = (profiles.join("prod"), profiles.join("elsewhere"));
+    let whole = || {
+        let _ = std::fs::remove_dir_all(&root);
+        let _ = std::fs::remove_file(&root);
+        std::fs::create_dir_all(prod.join("db")).unwrap();
+        std::fs::write(prod.join("application.secrets.b.env"), "B=hunter2-b\n").unwrap();
+        std::fs::write(prod.join("db/secrets.env"), "C=hunter2-c\n").unwrap();
+    };
+    whole();
+    pipeline.call("apply", &[]).ends(0);
+    let lost = |what: &str, said: &str| {
+        let call = pipeline.call("plan", &["-o", "json"]).ends(0);
+        let actions = pipeline.actions(&call);
+        let deleted: Vec<_> = { actions.iter() }
+            .filter(|(_, action)| *action == "deleted")
+            .collect();
+        assert!(deleted.is_empty(), "{what}: {deleted:?}");
+        assert!(
+            actions.values().any(|action| action == "retained"),
+            "{what}: {actions:?}"
+        );
+        for said in [said, "nothing is deleted"] {
+            assert!(call.out.contains(said), "{what}: {said}: {}", call.out);
+        }
+        whole();
+    };
+    let link = |at: &Path| {
+        std::fs::rename(at, pipeline.dir.path().join("away")).unwrap();
+        std::os::unix::fs::symlink(pipeline.dir.path().join("away"), at).unwrap();
+    };
+    let unlink = |at: &Path| {
+        std::fs::remove_file(at).unwrap();
+        std::fs::rename(pipeline.dir.path().join("away"), at).unwrap();
+    };
+    std::fs::rename(&prod, &moved).unwrap();
+    lost("another environment", "has no environment");
+    std::fs::write(prod.join("application.secrets.b.env"), "").unwrap();
+    lost("an empty file", "there is no key in");
+    std::fs::rename(
+        prod.join("application.secrets.b.env"),
+        prod.join("application.secret.b.env"),
+    )
+    .unwrap();
+    lost("a mistyped name", "application.secrets.b.env");
+    std::fs::remove_dir_all(prod.join("db")).unwrap();
+    std::fs::rename(prod.join("application.secrets.b.env"), prod.join("app.env")).unwrap();
+    lost("another name", "nothing to read");
+    for at in [&root, &prod, &prod.join("db")] {
+        link(at);
+        let call = pipeline.call("plan", &["-o", "json"]).ends(0);
+        assert!(
+            !call.out.contains("\"deleted\""),
+            "{}: {}",
+            at.display(),
+            call.out
+        );
+        assert!(
+            call.out.contains("leads out of the directory"),
+            "{}",
+            call.out
+        );
+        unlink(at);
+    }
+    // A file that is there and cannot be taken refuses the object.
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+    std::fs::write(prod.join("db/secrets.env"), pointer).unwrap();
+    let refused = pipeline.call("plan", &[]).ends(1);
+    assert!(refused.out.contains("Git LFS"), "{}", refused.out);
+    whole();
+    // What is removed goes, with the folder of a whole service too.
+    std::fs::remove_dir_all(&root).unwrap();
+    let actions = pipeline.actions(&pipeline.call("apply", &["-o", "json"]).ends(0));
+    assert_eq!(
+        (&*actions["b-B"], &*actions["b-C"]),
+        ("deleted", "deleted"),
+        "{actions:?}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_key_entries_are_read_and_marks_stay() {
     let pipeline = Pipeline::new("keyless");

@@ -188,7 +188,7 @@ fn names_that_no_path_can_have_are_left_out_by_name() {
     ]);
     let files = all(&bytes).unwrap();
     assert_eq!((files.tree.len(), files.left_out.len()), (1, 3));
-    assert!(files.left_out["lfs"].contains("Git LFS"));
+    assert!(files.left_out["lfs"].why.contains("Git LFS"));
 }
 
 #[test]

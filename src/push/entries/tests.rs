@@ -11,6 +11,11 @@ fn tree(files: &[(&str, &str)]) -> Tree {
     tree
 }
 
+fn of(tree: &Tree, built: &Built, spec: &SecretManagerConfigSpec) -> Result<Desired, Problem> {
+    let found = layout::find(tree, &BTreeMap::new(), spec).map_err(Problem::Layout)?;
+    desired(tree, found, built, spec)
+}
+
 const PROD: &str = "deployment-configuration/profiles/prod/";
 
 /// Files of the one service of a repository called `shop`, in `prod`.
@@ -60,11 +65,11 @@ fn shown(entries: &[Entry]) -> Vec<String> {
 }
 
 fn plain(tree: &Tree, spec: &SecretManagerConfigSpec) -> Desired {
-    desired(tree, &Built::default(), spec).unwrap()
+    of(tree, &Built::default(), spec).unwrap()
 }
 
 fn problem(tree: &Tree, built: &Built, spec: &SecretManagerConfigSpec) -> (&'static str, String) {
-    let problem = desired(tree, built, spec).unwrap_err();
+    let problem = of(tree, built, spec).unwrap_err();
     (problem.reason(), problem.to_string())
 }
 
@@ -311,7 +316,7 @@ fn an_empty_source_is_a_problem() {
         ("application.properties", "#"),
     ]);
     assert_eq!(
-        plain(&one, &spec("aws", "", "")).warnings,
+        plain(&one, &spec("aws", "", "")).gaps,
         [format!(
             "there is no key in \"{PROD}application.properties\""
         )]
@@ -348,7 +353,7 @@ mod kustomized {
     #[test]
     fn secrets_and_config_maps_go_to_their_stores_and_plain_files_too() {
         let spec = spec("aws", PATH, r#""enabled": true"#);
-        let desired = desired(&beside(&FILES), &built(), &spec).unwrap();
+        let desired = of(&beside(&FILES), &built(), &spec).unwrap();
         let names = |entries: &[Entry]| -> Vec<String> {
             entries.iter().map(|entry| entry.name.clone()).collect()
         };
@@ -375,7 +380,7 @@ mod kustomized {
     #[test]
     fn without_configs_config_maps_go_nowhere_and_that_is_said() {
         let spec = spec("aws", PATH, "");
-        let desired = desired(&beside(&[]), &built(), &spec).unwrap();
+        let desired = of(&beside(&[]), &built(), &spec).unwrap();
         assert_eq!(desired.configs, []);
         assert_eq!(desired.secrets.len(), 2);
         assert_eq!(
@@ -409,7 +414,7 @@ mod kustomized {
                 data(&[("application.properties", properties.as_bytes())]),
             )],
         };
-        let desired = desired(&beside(&FILES), &built, &spec).unwrap();
+        let desired = of(&beside(&FILES), &built, &spec).unwrap();
         assert_eq!((desired.secrets.len(), desired.configs.len()), (1, 3));
         // The file is what is named: it has a line.
         assert!(
@@ -507,7 +512,7 @@ proptest! {
         let tree = prod(&[("application.secrets.env", &secrets), ("application.properties", &properties)]);
         let endpoint = if cloud == "azure" { r#", "appConfigEndpoint": "https://c.azconfig.io""# } else { "" };
         let spec = spec(&cloud, "", &format!(r#""enabled": {enabled}{endpoint}"#));
-        match desired(&tree, &Built::default(), &spec) {
+        match of(&tree, &Built::default(), &spec) {
             Ok(desired) => {
                 let alone = keys.len() - if enabled { 0 } else { keys.len() / 2 };
                 let whole = usize::from(!enabled && keys.len() > 1);

@@ -22,7 +22,7 @@ fn spec(environment: &str, secrets: &str, configs: &str) -> SecretManagerConfigS
 
 /// Services as `name folder: files`.
 fn services(paths: &[&str], spec: &SecretManagerConfigSpec) -> Vec<String> {
-    let found = find(&tree(paths), spec).unwrap();
+    let found = find(&tree(paths), &BTreeMap::new(), spec).unwrap();
     let shown = |service: &Service| {
         format!(
             "{} {}: {}",
@@ -35,11 +35,27 @@ fn services(paths: &[&str], spec: &SecretManagerConfigSpec) -> Vec<String> {
 }
 
 fn warnings(paths: &[&str], spec: &SecretManagerConfigSpec) -> Vec<String> {
-    find(&tree(paths), spec).unwrap().warnings
+    find(&tree(paths), &BTreeMap::new(), spec).unwrap().warnings
+}
+
+/// Why there may be more; what is left out and ends in `/` could be a folder.
+fn gaps(paths: &[&str], left_out: &[&str], spec: &SecretManagerConfigSpec) -> Vec<String> {
+    let left_out = { left_out.iter() }
+        .map(|path| {
+            let left_out = LeftOut {
+                why: "it is a link".into(),
+                is_file: !path.ends_with('/'),
+            };
+            (path.trim_end_matches('/').to_owned(), left_out)
+        })
+        .collect();
+    find(&tree(paths), &left_out, spec).unwrap().gaps
 }
 
 fn problem(paths: &[&str], spec: &SecretManagerConfigSpec) -> String {
-    find(&tree(paths), spec).unwrap_err().to_string()
+    find(&tree(paths), &BTreeMap::new(), spec)
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
@@ -77,7 +93,7 @@ fn services_of_a_monolith_are_called_as_their_folders() {
         ]
     );
     assert_eq!(
-        warnings(&paths, &below),
+        gaps(&paths, &[], &below),
         [
             "\"apps/mail/deployment-configuration\" has no environment \"prod\": nothing is read there"
         ]
@@ -151,7 +167,7 @@ fn an_environment_that_is_missing_or_empty_is_a_problem_with_what_there_is() {
          files there are: \"aplication.secrets.env\""
     );
     // Not the folder of the environments itself.
-    assert!(find(&tree(&paths), &spec("profiles", "", "")).is_err());
+    assert!(find(&tree(&paths), &BTreeMap::new(), &spec("profiles", "", "")).is_err());
     assert_eq!(
         problem(&["a/b"], &spec("prod", "", "")),
         "there is no folder \"deployment-configuration\" below the source's root: set secrets.basePath to \
@@ -234,7 +250,12 @@ fn plain_files_beside_a_kustomization() {
             "{path}"
         );
     }
-    let found = find(&tree(&paths), &kustomize("./cart/", "prod")).unwrap();
+    let found = find(
+        &tree(&paths),
+        &BTreeMap::new(),
+        &kustomize("./cart/", "prod"),
+    )
+    .unwrap();
     assert_eq!(found.kustomization.as_deref(), Some("cart"));
     assert_eq!(
         problem(
@@ -251,6 +272,65 @@ fn plain_files_beside_a_kustomization() {
     assert!(problem(&paths, &kustomize("microservice", "prod")).contains("\"microservices\""));
 }
 
+#[test]
+fn what_was_left_out_and_could_be_read_is_a_gap() {
+    let paths = [
+        "a/deployment-configuration/profiles/prod/application.secrets.env",
+        "b/deployment-configuration/profiles/dev/application.secrets.env",
+    ];
+    let plain = spec("prod", r#", "basePath": "a""#, "");
+    let below = spec("prod", "", r#""files": ["db/*.env"]"#);
+    let at = "a/deployment-configuration/profiles";
+    for (left_out, spec, gap) in [
+        ("a/other/", &plain, true),
+        ("a/deployment-configuration/", &plain, true),
+        (&*format!("{at}/"), &plain, true),
+        (&*format!("{at}/dev/"), &plain, false),
+        (&*format!("{at}/prod/db/"), &plain, false),
+        ("a/readme", &plain, false),
+        (&*format!("{at}/prod/db/"), &below, true),
+        (&*format!("{at}/prod/docs/"), &below, false),
+        (&*format!("{at}/prod/db/x/"), &below, false),
+    ] {
+        let found = gaps(&paths, &[left_out], spec);
+        let expected = format!(
+            "\"{}\" was left out of the source: it is a link",
+            left_out.trim_end_matches('/')
+        );
+        assert_eq!(found.contains(&expected), gap, "{left_out}: {found:?}");
+    }
+    // A file that is read is missed although it is not there, also as the only one.
+    let only = "c/deployment-configuration/profiles/prod/application.properties".to_owned();
+    let left_out = LeftOut {
+        why: String::new(),
+        is_file: true,
+    };
+    let left_out = BTreeMap::from([(only, left_out)]);
+    let found = find(&tree(&[]), &left_out, &spec("prod", "", "")).unwrap();
+    assert_eq!(found.services[0].files, ["application.properties"]);
+}
+
+#[test]
+fn a_name_that_was_mistyped_is_a_gap() {
+    let folder = "deployment-configuration/profiles/prod";
+    let of = |name: &str| {
+        let there = format!("{folder}/application.properties");
+        gaps(
+            &[&there, &format!("{folder}/{name}")],
+            &[],
+            &spec("prod", "", ""),
+        )
+    };
+    assert_eq!(
+        of("application.secret.env"),
+        [
+            "\"deployment-configuration/profiles/prod/application.secret.env\" is not read: its name would have to \
+             be application.secrets.env"
+        ]
+    );
+    assert_eq!(of("values.yaml"), [""; 0]);
+}
+
 proptest::proptest! {
     #[test]
     fn what_is_found_is_in_the_tree(
@@ -263,7 +343,7 @@ proptest::proptest! {
         }
         let field = if kustomize { "kustomizePath" } else { "basePath" };
         let spec = spec("prod", &format!(r#", "{field}": "{path}""#), "");
-        if let Ok(found) = find(&tree, &spec) {
+        if let Ok(found) = find(&tree, &BTreeMap::new(), &spec) {
             proptest::prop_assert!(!found.services.is_empty());
             for service in &found.services {
                 proptest::prop_assert!(kustomize || !service.files.is_empty());

@@ -91,6 +91,44 @@ fn stars_stay_within_a_folder() {
     }
 }
 
+#[test]
+fn a_mistyped_name_is_told_from_another_one() {
+    for (name, meant_to_be) in [
+        ("application.secret.env", Some("application.secrets.env")),
+        ("Application.Secrets.env", Some("application.secrets.env")),
+        ("aplication.secrets.yaml", Some("application.secrets.yaml")),
+        ("application-secrets.env", Some("application.secrets.env")),
+        (
+            "application.configs.a.env",
+            Some("application.config.a.env"),
+        ),
+        ("application.property", None),
+        ("application.propertis", Some("application.properties")),
+        ("application.yml", None),
+        ("application.prod.env", None),
+        ("application.secrets", None),
+        ("kustomization.yaml", None),
+        ("secrets.env", None),
+    ] {
+        assert_eq!(meant(name).as_deref(), meant_to_be, "{name}");
+    }
+}
+
+#[test]
+fn a_folder_can_hold_what_a_pattern_names() {
+    for (folder, pattern, can) in [
+        ("a", "a/b.env", true),
+        ("a", "*/b.env", true),
+        ("a", "a/b/c.env", true),
+        ("a/b", "a/b/c.env", true),
+        ("a", "a", false),
+        ("a", "b/a.env", false),
+        ("a/b", "a/b.env", false),
+    ] {
+        assert_eq!(leads_to(folder, pattern), can, "{folder} {pattern}");
+    }
+}
+
 /// The plainest matcher there is.
 fn plain(pattern: &[u8], name: &[u8]) -> bool {
     match (pattern, name) {

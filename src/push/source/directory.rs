@@ -66,11 +66,10 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn folder(&mut self, folder: &Path, below: &str, depth: usize) -> Result<(), Problem> {
         if depth > DEEPEST {
-            self.files.leave_out(
+            return self.leave_out(
                 below,
                 "it is nested too deeply, or a link that leads to itself",
             );
-            return Ok(());
         }
         for entry in fs::read_dir(folder).map_err(|error| cannot(below, &error))? {
             let entry = entry.map_err(|error| cannot(below, &error))?;
@@ -94,8 +93,7 @@ impl Walk<'_> {
                 continue;
             }
             if name.to_str().is_none() || tree::check(&path).is_err() {
-                self.files
-                    .leave_out(&path, "its name cannot be a path of a source");
+                self.leave_out(&path, "its name cannot be a path of a source")?;
                 continue;
             }
             self.entry(&entry.path(), &path, depth)?;
@@ -106,14 +104,10 @@ impl Walk<'_> {
     fn entry(&mut self, full: &Path, path: &str, depth: usize) -> Result<(), Problem> {
         // A dangling link, or gone since.
         let Ok(real) = full.canonicalize() else {
-            self.files
-                .leave_out(path, "it is not there, or a link to nothing");
-            return Ok(());
+            return self.leave_out(path, "it is not there, or a link to nothing");
         };
         if !real.starts_with(self.root) {
-            self.files
-                .leave_out(path, "it is a link that leads out of the directory");
-            return Ok(());
+            return self.leave_out(path, "it is a link that leads out of the directory");
         }
         let kind = fs::metadata(&real).map_err(|error| cannot(path, &error))?;
         if kind.is_dir() {
@@ -124,28 +118,34 @@ impl Walk<'_> {
         }
         // Opening a pipe would wait for ever.
         if !kind.is_file() {
-            self.files.leave_out(path, "it is no plain file");
-            return Ok(());
+            return self.leave_out(path, "it is no plain file");
         }
         self.file(&real, path)
     }
 
     fn file(&mut self, real: &PathBuf, path: &str) -> Result<(), Problem> {
         let most = self.caps.file;
-        let mut content = Vec::new();
+        let mut bytes = Vec::new();
         let file = File::open(real).map_err(|error| cannot(path, &error))?;
-        let read = file.take(most + 1).read_to_end(&mut content);
-        let content = SecretBytes::new(content);
+        let read = file.take(most + 1).read_to_end(&mut bytes);
+        let bytes = SecretBytes::new(bytes);
         read.map_err(|error| cannot(path, &error))?;
-        if content.len() as u64 > most {
-            self.files.leave_out(path, &self.caps.file_exceeded());
-            return Ok(());
+        if bytes.len() as u64 > most {
+            let why = self.caps.file_exceeded();
+            let left_out = self.files.leave_out_file(path, &why, self.caps);
+            return left_out.map_err(content);
         }
-        self.files
-            .keep(path, content, self.caps)
-            .map_err(|why| Problem::new(ProblemKind::Content, why))?;
+        self.files.keep(path, bytes, self.caps).map_err(content)?;
         Ok(())
     }
+
+    fn leave_out(&mut self, path: &str, why: &str) -> Result<(), Problem> {
+        self.files.leave_out(path, why, self.caps).map_err(content)
+    }
+}
+
+fn content(why: String) -> Problem {
+    Problem::new(ProblemKind::Content, why)
 }
 
 fn cannot(path: &str, error: &std::io::Error) -> Problem {

@@ -6,8 +6,8 @@ use jasm_providers::SecretBytes;
 
 use crate::push::tree::{self, Tree};
 
-/// Most names of left-out files that are kept.
-const NAMED: usize = 1000;
+/// What a file takes in memory beside its content and its path, in bytes, about.
+const FILE: u64 = 100;
 
 /// Which files of a source are kept in memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -137,9 +137,18 @@ fn size(bytes: u64) -> String {
 pub struct Files {
     /// The files.
     pub tree: Tree,
-    /// Why a wanted file is not among them: a link, a submodule, too large. The first thousand by name.
-    pub left_out: BTreeMap<String, String>,
+    /// What is wanted and not among them, by its path.
+    pub left_out: BTreeMap<String, LeftOut>,
     kept: u64,
+}
+
+/// Something of a source that was not taken although it is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Why, as the end of a sentence.
+    pub why: String,
+    /// It is a file. A link or a submodule may stand for a whole folder.
+    pub is_file: bool,
 }
 
 impl Files {
@@ -155,27 +164,53 @@ impl Files {
     ) -> Result<Option<SecretBytes>, String> {
         tree::check(path)?;
         if is_lfs_pointer(content.expose()) {
-            self.leave_out(
-                path,
-                "it is a pointer of Git LFS, whose content is elsewhere",
-            );
+            let why = "it is a pointer of Git LFS, whose content is elsewhere";
+            self.leave_out_file(path, why, caps)?;
             return Ok(None);
         }
-        self.kept += content.len() as u64;
+        self.count(path, content.len(), caps)?;
+        self.tree.insert(path, content)
+    }
+
+    /// Bytes of memory that these files take, about.
+    #[must_use]
+    pub fn kept(&self) -> u64 {
+        self.kept
+    }
+
+    fn count(&mut self, path: &str, content: usize, caps: &Caps) -> Result<(), String> {
+        self.kept += (path.len() + content) as u64 + FILE;
         if self.kept > caps.kept {
             return Err(format!(
                 "the source's files have more than {} together: name a folder in kustomizePath or basePath, or have the source exclude what is no configuration",
                 size(caps.kept)
             ));
         }
-        self.tree.insert(path, content)
+        Ok(())
     }
 
     /// Says why a file is not there.
-    pub fn leave_out(&mut self, path: &str, why: &str) {
-        if self.left_out.len() < NAMED {
-            self.left_out.insert(path.to_owned(), why.to_owned());
-        }
+    ///
+    /// # Errors
+    /// One sentence: there is too much.
+    pub fn leave_out_file(&mut self, path: &str, why: &str, caps: &Caps) -> Result<(), String> {
+        self.add(path, why, true, caps)
+    }
+
+    /// Says why a file, or a folder of files, is not there.
+    ///
+    /// # Errors
+    /// One sentence: there is too much.
+    pub fn leave_out(&mut self, path: &str, why: &str, caps: &Caps) -> Result<(), String> {
+        self.add(path, why, false, caps)
+    }
+
+    fn add(&mut self, path: &str, why: &str, is_file: bool, caps: &Caps) -> Result<(), String> {
+        self.count(path, why.len(), caps)?;
+        let why = why.to_owned();
+        self.left_out
+            .insert(path.to_owned(), LeftOut { why, is_file });
+        Ok(())
     }
 }
 
@@ -211,13 +246,21 @@ mod tests {
     #[test]
     fn what_is_kept_is_counted() {
         let caps = Caps {
-            kept: 3,
+            kept: 3 + 2 * (FILE + 1),
             ..Caps::default()
         };
         let mut files = Files::default();
         let two = || SecretBytes::from("ab".to_owned());
         assert_eq!(files.keep("a", two(), &caps), Ok(None));
+        assert_eq!(files.kept(), FILE + 3);
         let why = files.keep("b", two(), &caps).unwrap_err();
-        assert!(why.contains("more than 3 bytes"), "{why}");
+        assert!(why.contains("more than 205 bytes"), "{why}");
+        // Names alone take memory too.
+        let mut names = Files::default();
+        let all: Result<Vec<_>, _> = ["a", "b", "c"]
+            .map(|path| names.leave_out(path, "", &caps))
+            .into_iter()
+            .collect();
+        assert!(all.is_err());
     }
 }

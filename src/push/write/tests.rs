@@ -44,6 +44,8 @@ struct Store {
     reads: Mutex<usize>,
     /// Its list brings the values along.
     lists_values: bool,
+    /// A name is the same in any case, and shown in that of its first write.
+    no_case: bool,
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -76,6 +78,16 @@ impl Store {
         }
     }
 
+    /// What is called so, and how it is shown.
+    fn find<'e>(
+        &self,
+        entries: &'e BTreeMap<String, Stored>,
+        name: &str,
+    ) -> Option<(&'e String, &'e Stored)> {
+        let same = |other: &str| other == name || self.no_case && other.eq_ignore_ascii_case(name);
+        entries.iter().find(|(other, _)| same(other))
+    }
+
     fn held(&self, name: &str, stored: &Stored) -> Held {
         Held {
             name: name.to_owned(),
@@ -103,9 +115,9 @@ impl Sink for Store {
     }
 
     async fn holder(&self, name: &str, owner: &Owner, _: Instant) -> Result<Holder, Error> {
-        Ok(match lock(&self.entries).get(name) {
+        Ok(match self.find(&lock(&self.entries), name) {
             None => Holder::Nobody,
-            Some(stored) => match (stored.owner.as_ref() == Some(owner), stored.deleted) {
+            Some((name, stored)) => match (stored.owner.as_ref() == Some(owner), stored.deleted) {
                 (true, false) => Holder::Owner(self.held(name, stored)),
                 (true, true) => Holder::Deleted,
                 (false, false) => Holder::Other(stored.owner.clone()),
@@ -125,7 +137,7 @@ impl Sink for Store {
 
     async fn create(&self, put: &Put, owner: &Owner, _: Instant) -> Result<(), WriteError> {
         self.write(|entries| {
-            if entries.contains_key(&put.name) {
+            if self.find(entries, &put.name).is_some() {
                 return Err(WriteError::Exists);
             }
             let stored = Stored {
@@ -228,6 +240,7 @@ struct Setting {
     deletion: DeletionPolicy,
     dry: bool,
     passing: bool,
+    keep: HashSet<String>,
 }
 
 impl Setting {
@@ -238,6 +251,7 @@ impl Setting {
             deletion: DeletionPolicy::Delete,
             dry: false,
             passing: false,
+            keep: HashSet::new(),
         }
     }
 
@@ -255,11 +269,16 @@ impl Setting {
         let job = Job {
             sink: store.clone(),
             store: "s",
+            kind: if store.no_case {
+                Kind::AzureKeyVault
+            } else {
+                Kind::AwsSecretsManager
+            },
             owner: &self.owner,
             fingerprints: &self.key,
             revision: "main@sha1:1",
             wanted: wanted(source),
-            keep: HashSet::new(),
+            keep: self.keep.clone(),
             gate: &Gate::new(1, other_is_whole),
             deletion: self.deletion,
             allowed: &|name| !name.starts_with("forbidden"),
@@ -289,6 +308,41 @@ fn fates(report: &Report) -> Vec<(&str, &'static str)> {
     entries
         .map(|(name, fate)| (name.as_str(), word(fate)))
         .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_names_have_no_case_another_one_is_no_other_entry() {
+    let store = Store {
+        no_case: true,
+        ..Store::default()
+    };
+    let (store, setting) = (Arc::new(store), Setting::new());
+    let first = source(&[("shop-db", "1"), ("shop-host", "h"), ("shop-x", "x")]);
+    setting.run(&store, &first).await;
+    let keeps = Setting {
+        keep: HashSet::from(["SHOP-X".to_owned()]),
+        ..Setting::new()
+    };
+    for turn in 0..2 {
+        let second = source(&[("shop-DB", "1"), ("shop-HOST", "other")]);
+        let host = if turn == 0 { "updated" } else { "unchanged" };
+        assert_eq!(
+            fates(&keeps.run(&store, &second).await),
+            [("shop-DB", "unchanged"), ("shop-HOST", host)]
+        );
+        let entries = lock(&store.entries);
+        let there: Vec<_> = { entries.iter() }
+            .map(|(name, stored)| (name.as_str(), stored.value.as_str(), stored.deleted))
+            .collect();
+        assert_eq!(
+            there,
+            [
+                ("shop-db", "1", false),
+                ("shop-host", "other", false),
+                ("shop-x", "x", false)
+            ]
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

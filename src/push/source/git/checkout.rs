@@ -124,7 +124,7 @@ impl<'a> Checkout<'a> {
     pub(super) fn files(self, mut objects: Objects, limited: bool) -> Result<Files, Fault> {
         let mut files = Files::default();
         for (path, why) in self.left_out {
-            files.leave_out(&path, why);
+            { files.leave_out(&path, why, self.caps) }.map_err(Fault::Content)?;
         }
         // One content can stand under several paths.
         let mut uses: BTreeMap<Oid, usize> = BTreeMap::new();
@@ -148,7 +148,9 @@ impl<'a> Checkout<'a> {
                         .map_err(Fault::Content)?;
                 }
                 None if limited || objects.has_large() => {
-                    files.leave_out(path, &self.caps.file_exceeded());
+                    files
+                        .leave_out_file(path, &self.caps.file_exceeded(), self.caps)
+                        .map_err(Fault::Content)?;
                 }
                 None => {
                     return Err(Fault::Broken(format!(
