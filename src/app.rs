@@ -107,6 +107,7 @@ pub async fn run(origin: Origin) -> Result<(), String> {
         objects: push::objects::Objects::new(client.clone()),
         keyring: push::keyring::Keyring::new(client.clone(), namespace),
         web: Web::new(None).map_err(|error| error.to_string())?,
+        memory: push::memory::Memory::default(),
         publisher,
         metrics: metrics.clone(),
         queue: push_handle.clone(),

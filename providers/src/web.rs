@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Response};
 use tokio::time::{Instant, timeout_at};
@@ -45,6 +46,21 @@ pub struct Get {
     pub limit: u64,
 }
 
+/// What the bytes of an answer are kept in; told of them before they are.
+#[async_trait]
+pub trait Room: Send + Sync {
+    /// Waits until there is room for so many more bytes; false if there will be none.
+    async fn take(&self, bytes: usize) -> bool;
+}
+
+/// Room without an end.
+#[async_trait]
+impl Room for () {
+    async fn take(&self, _: usize) -> bool {
+        true
+    }
+}
+
 /// An answer. No `Debug`: the body can be secret.
 #[allow(missing_debug_implementations, reason = "the body can be secret")]
 pub struct Reply {
@@ -71,6 +87,8 @@ pub enum Failure {
     Cut,
     /// It is larger than the limit.
     TooLarge,
+    /// There is no room to keep it in.
+    NoRoom,
 }
 
 impl Web {
@@ -93,13 +111,18 @@ impl Web {
     ///
     /// # Errors
     /// No whole answer came.
-    pub async fn send(&self, get: Get, deadline: Instant) -> Result<Reply, Failure> {
-        timeout_at(deadline, self.exchange(get))
+    pub async fn send(
+        &self,
+        get: Get,
+        room: &dyn Room,
+        deadline: Instant,
+    ) -> Result<Reply, Failure> {
+        timeout_at(deadline, self.exchange(get, room))
             .await
             .unwrap_or(Err(Failure::Late))
     }
 
-    async fn exchange(&self, get: Get) -> Result<Reply, Failure> {
+    async fn exchange(&self, get: Get, room: &dyn Room) -> Result<Reply, Failure> {
         let client = if is_inside(&get.url) {
             &self.inside
         } else {
@@ -143,7 +166,7 @@ impl Web {
         let (media, location) = (header(CONTENT_TYPE), header(LOCATION));
         let status = response.status();
         let body = if status.is_success() {
-            collect(&mut response, get.limit).await?
+            collect(&mut response, get.limit, room).await?
         } else {
             Zeroizing::default()
         };
@@ -156,19 +179,26 @@ impl Web {
     }
 }
 
-async fn collect(response: &mut Response, limit: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
+async fn collect(
+    response: &mut Response,
+    limit: u64,
+    room: &dyn Room,
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let announced = response.content_length();
     if announced.is_some_and(|length| length > limit) {
         return Err(Failure::TooLarge);
     }
     // What is announced is not believed beyond the first piece of memory.
-    let room = announced.unwrap_or(4096).min(4 << 20);
+    let first = announced.unwrap_or(4096).min(64 << 10);
     let mut body = Zeroizing::new(Vec::with_capacity(
-        usize::try_from(room).unwrap_or_default(),
+        usize::try_from(first).unwrap_or_default(),
     ));
     loop {
         match tokio::time::timeout(SILENCE, response.chunk()).await {
             Ok(Ok(Some(chunk))) if (body.len() + chunk.len()) as u64 <= limit => {
+                if !room.take(chunk.len()).await {
+                    return Err(Failure::NoRoom);
+                }
                 append(&mut body, &chunk);
             }
             Ok(Ok(Some(_))) => return Err(Failure::TooLarge),
@@ -200,6 +230,7 @@ impl fmt::Display for Failure {
             Self::Late => "did not answer in time",
             Self::Cut => "broke off before its end",
             Self::TooLarge => "sends more than it may",
+            Self::NoRoom => "was not read to its end, as other sources take all the memory that there is for them: it is tried again",
         })
     }
 }
@@ -261,7 +292,7 @@ mod tests {
                 limit: 100,
             };
             let deadline = Instant::now() + Duration::from_secs(5);
-            web.send(get, deadline)
+            web.send(get, &(), deadline)
                 .await
                 .map(|reply| reply.body.to_vec())
         };

@@ -235,8 +235,9 @@ impl Carrier<'_> {
         };
         push.destinations()?;
         let snapshot = self.snapshot(object)?;
-        push.run(&mut Sinks::default(), snapshot, None, &self.keys)
-            .await
+        let revision = snapshot.revision.clone();
+        let desired = push.read(snapshot, &self.keys).await?;
+        push.write(&mut Sinks::default(), desired, &revision).await
     }
 
     fn snapshot(&self, object: &Object) -> Result<Snapshot, Problem> {

@@ -16,11 +16,17 @@ use crate::push::tree;
 /// Most bytes of a header that lengthens another: a path of Linux has 4096.
 const HEADER: u64 = 64 << 10;
 
-/// The wanted files of an archive; every entry counts against the caps, wanted or not.
+/// The wanted files of an archive; every entry counts against the caps, wanted or not. `keeps` is told how
+/// many bytes are kept so far, and can end it.
 ///
 /// # Errors
 /// One sentence: it is no such archive, goes beyond a cap, or has an entry that no source has.
-pub fn unpack(bytes: &[u8], wanted: &Wanted, caps: &Caps) -> Result<Files, String> {
+pub fn unpack(
+    bytes: &[u8],
+    wanted: &Wanted,
+    caps: &Caps,
+    mut keeps: impl FnMut(u64) -> Result<(), String>,
+) -> Result<Files, String> {
     if bytes.len() as u64 > caps.packed {
         return Err(caps.packed_exceeded("the archive"));
     }
@@ -59,6 +65,7 @@ pub fn unpack(bytes: &[u8], wanted: &Wanted, caps: &Caps) -> Result<Files, Strin
             Fault::Read(error) => broken(error),
             Fault::Refused(why) => why,
         })?;
+        keeps(unpacking.files.kept())?;
     }
     if unpacking.names.path.is_some() {
         return Err("the archive ends with the name of a file that is not there".into());

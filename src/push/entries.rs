@@ -118,6 +118,24 @@ pub struct Desired {
     pub gaps: Vec<String>,
 }
 
+impl Desired {
+    /// Bytes of memory that its entries take, about.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let entries = self.secrets.iter().chain(&self.configs);
+        let sizes = entries.map(|entry| {
+            let Entry {
+                name,
+                value,
+                origin,
+                key,
+            } = entry;
+            size_of::<Entry>() + name.len() + value.len() + origin.file.len() + key.len()
+        });
+        sizes.sum::<usize>() as u64
+    }
+}
+
 /// Two keys whose entries would have one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collision {

@@ -141,14 +141,25 @@ pub fn parse(format: Format, content: &[u8]) -> Result<Vec<Pair>, Fault> {
             format!("\"{}\" {STILL_ENCRYPTED}", clip(&pair.key)),
         ));
     }
-    if pairs.len() > MAX_KEYS {
-        return Err(Fault::new(
-            1,
-            format!("there are more than {MAX_KEYS} keys: use several files"),
-        ));
-    }
     unique(&pairs)?;
     Ok(pairs)
+}
+
+/// The fault of a file with more than [`MAX_KEYS`] keys; said while it is read, before they take memory.
+fn too_many(line: usize) -> Fault {
+    Fault::new(
+        line,
+        format!("there are more than {MAX_KEYS} keys: use several files"),
+    )
+}
+
+/// Adds a pair.
+fn push(pairs: &mut Vec<Pair>, pair: Pair) -> Result<(), Fault> {
+    if pairs.len() >= MAX_KEYS {
+        return Err(too_many(pair.line));
+    }
+    pairs.push(pair);
+    Ok(())
 }
 
 /// What is said about a value that is [`encrypted`].

@@ -15,6 +15,7 @@ use super::condition::{Problem, Reason, Retry};
 use super::crd::{DeletionPolicy, SecretManagerConfig, SecretManagerConfigSpec, SourceKind};
 use super::index::{Found, Index, ObjectKey, State as SourceState};
 use super::keyring::Keyring;
+use super::memory::{Full, Memory, Share};
 use super::objects::Objects;
 use super::outcome::{self, Outcome};
 use super::run::{KeyData, Push};
@@ -48,6 +49,8 @@ pub struct Reconciler {
     pub keyring: Keyring,
     /// For artifacts and repositories.
     pub web: Web,
+    /// Room for what is fetched.
+    pub memory: Memory,
     /// Events.
     pub publisher: Publisher,
     /// Counters.
@@ -108,21 +111,6 @@ impl Ready {
         match self {
             Self::Artifact(artifact) => Some(artifact.digest.clone()),
             Self::Commit(_) | Self::Directory(_) => None,
-        }
-    }
-
-    /// Packed bytes, where that is known before.
-    fn size(&self) -> Option<u64> {
-        match self {
-            Self::Artifact(artifact) => artifact.size,
-            Self::Commit(_) => None,
-            Self::Directory(snapshot) => {
-                let sizes = snapshot
-                    .tree
-                    .iter()
-                    .map(|(_, content)| content.len() as u64);
-                Some(sizes.sum())
-            }
         }
     }
 }
@@ -215,9 +203,21 @@ impl Reconciler {
         self.keep_finalizer(object).await?;
         *tried = Some(inputs.revision.clone());
         let keys = self.keys(key, spec).await?;
-        let share = memory::share(ready.size()).await;
-        let snapshot = self.fetch(key, spec, ready).await?;
-        let done = push.run(&mut state.sinks, snapshot, share, &keys).await?;
+        let share = self.memory.share(&key.namespace);
+        let snapshot = self.fetch(key, spec, ready, &share).await?;
+        let revision = snapshot.revision.clone();
+        let desired = {
+            let _work = share.work(share.is_large()).await;
+            push.read(snapshot, &keys).await?
+        };
+        // Of the source only its entries are left.
+        let room = share.resize(desired.bytes()).await;
+        room.map_err(|Full| Problem::new(Reason::SourceUnavailable, memory::NO_ROOM))?;
+        // All of that took its time. What changed meanwhile is in the queue already.
+        if !self.is_current(key, object, config) {
+            return Ok(End::Quiet);
+        }
+        let done = push.write(&mut state.sinks, desired, &revision).await?;
         for (store, report) in &done.stores {
             self.metrics.entries(store, report);
         }
@@ -239,6 +239,18 @@ impl Reconciler {
             }
         }
         Ok(End::Told(Box::new(done.outcome)))
+    }
+
+    /// Whether nothing that says what may be written has changed since the run began.
+    fn is_current(&self, key: &ObjectKey, object: &SecretManagerConfig, config: &Config) -> bool {
+        let now = lock(&self.index).object(key);
+        let same = now.is_some_and(|now| {
+            let (now, then) = (&now.metadata, &object.metadata);
+            now.uid == then.uid
+                && now.generation == then.generation
+                && now.deletion_timestamp == then.deletion_timestamp
+        });
+        same && self.config.borrow().generation == config.generation
     }
 
     /// Whether everything was done with these inputs: by this process, or, as the status says, by one before.
@@ -371,17 +383,25 @@ impl Reconciler {
         key: &ObjectKey,
         spec: &SecretManagerConfigSpec,
         ready: Ready,
+        share: &Arc<Share>,
     ) -> Result<Snapshot, Problem> {
         let (wanted, caps) = (build::wanted(spec), Caps::default());
         match ready {
-            Ready::Directory(snapshot) => Ok(snapshot),
+            Ready::Directory(snapshot) => {
+                let sizes = { snapshot.tree.iter() }.map(|(_, content)| content.len() as u64);
+                let room = share.resize(sizes.sum()).await;
+                room.map_err(|Full| Problem::new(Reason::SourceUnavailable, memory::NO_ROOM))?;
+                Ok(snapshot)
+            }
             Ready::Artifact(artifact) => {
                 let deadline = Instant::now() + super::source::artifact::PATIENCE;
-                super::source::artifact::fetch(&self.web, &artifact, &wanted, &caps, deadline)
-                    .await
-                    .map_err(told)
+                super::source::artifact::fetch(
+                    &self.web, &artifact, &wanted, &caps, share, deadline,
+                )
+                .await
+                .map_err(told)
             }
-            Ready::Commit(commit) => self.commit(key, spec, &commit, &wanted, &caps).await,
+            Ready::Commit(commit) => self.commit(key, spec, &commit, &wanted, share).await,
         }
     }
 
@@ -392,7 +412,7 @@ impl Reconciler {
         spec: &SecretManagerConfigSpec,
         commit: &super::source::argo::Commit,
         wanted: &Wanted,
-        caps: &Caps,
+        share: &Arc<Share>,
     ) -> Result<Snapshot, Problem> {
         use super::source::git::{self, credentials::Credentials};
         let credentials = match &spec.source_ref.git_credentials {
@@ -412,7 +432,8 @@ impl Reconciler {
             commit,
             credentials.as_ref(),
             wanted,
-            caps,
+            &Caps::default(),
+            share,
             deadline,
         )
         .await
@@ -426,7 +447,7 @@ impl Reconciler {
         _: &SecretManagerConfigSpec,
         _: &super::source::argo::Commit,
         _: &Wanted,
-        _: &Caps,
+        _: &Arc<Share>,
     ) -> Result<Snapshot, Problem> {
         Err(Problem::new(
             Reason::SourceInvalid,

@@ -15,7 +15,6 @@ use super::crd::{DeletionPolicy, SecretManagerConfigSpec};
 use super::destination::{Destinations, destinations};
 use super::entries::{Desired, Entry, Failed, Skipped};
 use super::key_service::Services;
-use super::memory::Share;
 use super::outcome::{Outcome, Tally};
 use super::plan::Wanted;
 use super::route::Destination;
@@ -78,23 +77,27 @@ pub struct Details {
 }
 
 impl Push<'_> {
-    /// Carries the files of a source to the stores; gives the share of memory back as soon as it can.
+    /// What the stores shall hold by the files of a source.
+    ///
+    /// # Errors
+    /// What refuses the object as a whole.
+    pub async fn read(&self, snapshot: Snapshot, keys: &KeyData) -> Result<Desired, Problem> {
+        let to = self.destinations()?;
+        self.build(&to, snapshot, keys).await
+    }
+
+    /// Brings the stores to what they shall hold by a revision of a source.
     ///
     /// # Errors
     /// What refuses the object as a whole, before anything is written.
-    pub async fn run(
+    pub async fn write(
         &self,
         sinks: &mut Sinks,
-        snapshot: Snapshot,
-        share: Option<Share>,
-        keys: &KeyData,
+        desired: Desired,
+        revision: &str,
     ) -> Result<Done, Problem> {
         let to = self.destinations()?;
-        let revision = snapshot.revision.clone();
-        let desired = self.build(&to, snapshot, keys).await?;
-        // Of the source only its entries are left.
-        drop(share);
-        self.write(sinks, &to, desired, &revision).await
+        self.carry(sinks, &to, desired, revision).await
     }
 
     /// The stores that the object names.
@@ -147,7 +150,7 @@ impl Push<'_> {
         })
     }
 
-    async fn write(
+    async fn carry(
         &self,
         sinks: &mut Sinks,
         to: &Destinations<'_>,

@@ -115,6 +115,9 @@ impl SourceKind {
     }
 }
 
+/// What is said of an error that is nobody's but JASM's.
+pub(crate) const ENDED: &str = "it could not be read: an error of JASM's own, which its log has";
+
 /// What a source as it is now is good for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Usable<T> {

@@ -301,7 +301,7 @@ async fn what_may_be_in_the_source_still_is_not_deleted() {
     pipeline.edit(
         "smc.yaml",
         "enabled: true",
-        "enabled: true\n    files: [\"db/*.env\", \"application.secrets.b.env\"]",
+        "enabled: true, files: ['db/*.env', application.secrets.b.env]",
     );
     let root = pipeline.dir.path().join("src/b");
     let profiles = root.join("deployment-configuration/profiles");

@@ -47,7 +47,7 @@ fn file(path: &str, content: &str) -> Vec<u8> {
 }
 
 fn all(bytes: &[u8]) -> Result<Files, String> {
-    unpack(bytes, &Wanted::everything(), &Caps::default())
+    unpack(bytes, &Wanted::everything(), &Caps::default(), |_| Ok(()))
 }
 
 fn contents(files: &Files) -> BTreeMap<&str, &[u8]> {
@@ -73,7 +73,10 @@ fn wanted_files_are_kept_and_the_others_are_not() {
         ("docs/c", b"c"),
     ];
     assert_eq!(contents(&files), BTreeMap::from(expected));
-    let below = unpack(&bytes, &Wanted::below(["deploy"]), &Caps::default()).unwrap();
+    let below = unpack(&bytes, &Wanted::below(["deploy"]), &Caps::default(), |_| {
+        Ok(())
+    })
+    .unwrap();
     assert_eq!(below.tree.len(), 2);
 }
 
@@ -207,10 +210,16 @@ fn caps_hold_and_a_bomb_stops_early() {
         (Caps { entries: 1, ..caps }, "more than 1 entries"),
         (Caps { kept: 9, ..caps }, "more than 9 bytes together"),
     ] {
-        let why = unpack(&bytes, &Wanted::everything(), &caps).unwrap_err();
+        let why = unpack(&bytes, &Wanted::everything(), &caps, |_| Ok(())).unwrap_err();
         assert!(why.contains(said), "{why}");
     }
-    let large = unpack(&bytes, &Wanted::everything(), &Caps { file: 4, ..caps }).unwrap();
+    let large = unpack(
+        &bytes,
+        &Wanted::everything(),
+        &Caps { file: 4, ..caps },
+        |_| Ok(()),
+    )
+    .unwrap();
     assert_eq!((large.tree.len(), large.left_out.len()), (0, 2));
     // Thousands of times as large as it comes; unwanted, and counted all the same.
     let bomb = gzipped(
@@ -231,7 +240,7 @@ fn caps_hold_and_a_bomb_stops_early() {
         unpacked: 1 << 20,
         ..caps
     };
-    let why = unpack(&bomb, &Wanted::below(["x"]), &caps).unwrap_err();
+    let why = unpack(&bomb, &Wanted::below(["x"]), &caps, |_| Ok(())).unwrap_err();
     assert!(why.contains("unpacks to more than 1 MiB"), "{why}");
 }
 

@@ -13,7 +13,7 @@
 use jasm_providers::SecretBytes;
 use zeroize::Zeroizing;
 
-use super::{Fault, Pair, plain_lines};
+use super::{Fault, Pair, plain_lines, push};
 
 const BLANK: [char; 4] = [' ', '\t', '\u{b}', '\u{c}'];
 
@@ -44,7 +44,7 @@ pub fn parse(text: &str) -> Result<Vec<Pair>, Fault> {
         // From behind the first "=", which is in this line.
         let value = rest.split_once('=').map_or("", |(_, value)| value);
         let (value, left) = self::value(value, line)?;
-        pairs.push(Pair { key, value, line });
+        push(&mut pairs, Pair { key, value, line })?;
         line += count_lines(rest, left);
         rest = left;
     }
@@ -123,7 +123,14 @@ fn single(text: &str, line: usize) -> Result<(SecretBytes, &str), Fault> {
 }
 
 fn double(text: &str, line: usize) -> Result<(SecretBytes, &str), Fault> {
-    let mut value = Zeroizing::new(String::with_capacity(text.len()));
+    // Where it ends, so that no value takes room for the whole rest of the file.
+    let mut escaped = false;
+    let end = text.bytes().skip(1).position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    let mut value = Zeroizing::new(String::with_capacity(end.unwrap_or_default()));
     let mut chars = text.char_indices().skip(1);
     while let Some((at, c)) = chars.next() {
         match c {

@@ -2,7 +2,7 @@
 
 use jasm_providers::SecretBytes;
 
-use super::{Fault, MAX_KEYS, Pair};
+use super::{Fault, Pair, push};
 
 /// Deeper nesting than this is no configuration that a person wrote.
 pub(super) const MAX_DEPTH: usize = 32;
@@ -73,18 +73,8 @@ impl Flat {
 
     /// The value of the place that the walk is at.
     pub(super) fn value(&mut self, value: SecretBytes, line: usize) -> Result<(), Fault> {
-        if self.pairs.len() >= MAX_KEYS {
-            return Err(Fault::new(
-                line,
-                format!("there are more than {MAX_KEYS} keys: use several files"),
-            ));
-        }
-        self.pairs.push(Pair {
-            key: self.key.clone(),
-            value,
-            line,
-        });
-        Ok(())
+        let key = self.key.clone();
+        push(&mut self.pairs, Pair { key, value, line })
     }
 
     /// All pairs in the order of the walk.

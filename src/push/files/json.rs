@@ -4,12 +4,17 @@
 use std::fmt;
 
 use jasm_providers::SecretBytes;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::flat::Flat;
-use super::{Fault, Pair};
+use super::{Fault, MAX_KEYS, Pair, too_many};
 use crate::yaml::clip;
+
+/// Bytes of the text between two places whose lines are known.
+const BLOCK: usize = 1024;
+/// What an object or a list with too many members is refused with; the sentence is made of it.
+const TOO_MANY: &str = "too many";
 
 /// All pairs in the order written. A text of white space only has none.
 ///
@@ -22,7 +27,7 @@ pub fn parse(text: &str) -> Result<Vec<Pair>, Fault> {
     let root: &RawValue = serde_json::from_str(text).map_err(|error| syntax(&error, 1))?;
     let mut walk = Walk {
         text,
-        ends: text.match_indices('\n').map(|(at, _)| at).collect(),
+        lines: lines(text),
         flat: Flat::default(),
     };
     if !root.get().starts_with('{') {
@@ -35,10 +40,22 @@ pub fn parse(text: &str) -> Result<Vec<Pair>, Fault> {
     Ok(walk.flat.into_pairs())
 }
 
+/// How many lines end before each block; the first begins the text.
+fn lines(text: &str) -> Vec<usize> {
+    let mut ended = 0;
+    { text.as_bytes().chunks(BLOCK) }
+        .map(|block| {
+            let before = ended;
+            ended += block.iter().filter(|byte| **byte == b'\n').count();
+            before
+        })
+        .collect()
+}
+
 struct Walk<'a> {
     text: &'a str,
-    /// Where lines end.
-    ends: Vec<usize>,
+    /// How many lines end before each block of the text.
+    lines: Vec<usize>,
     flat: Flat,
 }
 
@@ -46,7 +63,13 @@ impl<'a> Walk<'a> {
     /// The line that a value begins on; it borrows from the text.
     fn line(&self, raw: &RawValue) -> usize {
         let at = (raw.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
-        self.ends.partition_point(|end| *end < at) + 1
+        let block = at / BLOCK;
+        let before = self.text.as_bytes().get(block * BLOCK..at);
+        let inside = before
+            .unwrap_or_default()
+            .iter()
+            .filter(|byte| **byte == b'\n');
+        self.lines.get(block).copied().unwrap_or_default() + inside.count() + 1
     }
 
     fn value(&mut self, raw: &'a RawValue, line: usize) -> Result<(), Fault> {
@@ -118,6 +141,9 @@ fn syntax(error: &serde_json::Error, begin: usize) -> Fault {
     let what = text
         .rsplit_once(" at line ")
         .map_or(text.as_str(), |(what, _)| what);
+    if what == TOO_MANY {
+        return too_many(begin + error.line().max(1) - 1);
+    }
     Fault::new(
         begin + error.line().max(1) - 1,
         format!("not valid JSON: {what}"),
@@ -139,6 +165,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
+                    // Each is one key of the file at least.
+                    if members.len() > MAX_KEYS {
+                        return Err(A::Error::custom(TOO_MANY));
+                    }
                     members.push((name, map.next_value()?));
                 }
                 Ok(members)
@@ -163,6 +193,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = list.next_element()? {
+                    if items.len() > MAX_KEYS {
+                        return Err(A::Error::custom(TOO_MANY));
+                    }
                     items.push(item);
                 }
                 Ok(items)

@@ -7,7 +7,7 @@
 use jasm_providers::SecretBytes;
 use zeroize::Zeroizing;
 
-use super::{Fault, Pair};
+use super::{Fault, Pair, push};
 
 const BLANK: [char; 3] = [' ', '\t', '\u{c}'];
 
@@ -36,7 +36,7 @@ pub fn parse(content: &[u8]) -> Result<Vec<Pair>, Fault> {
             .unwrap_or_default()
             .to_owned();
         let value = unescape(value, line)?;
-        pairs.push(Pair { key, value, line });
+        push(&mut pairs, Pair { key, value, line })?;
     }
     Ok(pairs)
 }

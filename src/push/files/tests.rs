@@ -117,9 +117,21 @@ fn more_keys_than_a_person_writes_are_refused() {
         read_text(Format::Dotenv, &many(MAX_KEYS)).unwrap().len(),
         MAX_KEYS
     );
-    assert_eq!(
-        read_text(Format::Dotenv, &many(MAX_KEYS + 1)),
-        Err("1: there are more than 10000 keys: use several files".to_owned())
+    let said = |line: usize| format!("{line}: there are more than 10000 keys: use several files");
+    for format in [Format::Dotenv, Format::Properties] {
+        let read = read_text(format, &many(MAX_KEYS + 1));
+        assert_eq!(read, Err(said(MAX_KEYS + 1)), "{format:?}");
+    }
+    // Before all of it is in memory: what follows is never looked at.
+    let items = "\n1,".repeat(MAX_KEYS + 2);
+    let json = read_text(Format::Json, &format!("{{\"a\": [{items} 1]}}"));
+    assert_eq!(json, Err(said(MAX_KEYS + 3)));
+    let nested = "\n- - ~".repeat(20 * MAX_KEYS);
+    let yaml = read_text(Format::Yaml, &format!("a:{nested}\nb: *nowhere"));
+    let message = yaml.unwrap_err();
+    assert!(
+        message.ends_with("more than 10000 keys: use several files"),
+        "{message}"
     );
 }
 

@@ -11,8 +11,11 @@ use jasm_providers::SecretBytes;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
 
 use super::flat::{Flat, MAX_DEPTH};
-use super::{Fault, Pair};
+use super::{Fault, MAX_KEYS, Pair, too_many};
 use crate::yaml::clip;
+
+/// Nodes that are read, aliases as one each: a file with more has more keys than may be.
+const MAX_NODES: usize = (MAX_DEPTH + 1) * MAX_KEYS;
 
 /// All pairs in the order written. A file of comments only has none.
 ///
@@ -31,6 +34,7 @@ fn read(text: &str) -> Result<Vec<Pair>, Fault> {
     let mut events = Events {
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),
+        nodes: 0,
     };
     let Some(root) = events.document()? else {
         return Ok(Vec::new());
@@ -93,6 +97,7 @@ fn walk(node: &Node, line: usize, flat: &mut Flat, root: bool) -> Result<(), Fau
 struct Events<'a> {
     parser: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Rc<Node>>,
+    nodes: usize,
 }
 
 fn too_deep(line: usize) -> Fault {
@@ -145,6 +150,10 @@ impl<'a> Events<'a> {
         let line = line(&span.start);
         if depth > MAX_DEPTH {
             return Err(too_deep(line));
+        }
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(too_many(line));
         }
         let (anchor, tagged) = match &event {
             Event::Scalar(_, _, anchor, tag)

@@ -8,9 +8,9 @@ use super::problem::Problem;
 /// Folders that are built, however often each.
 const MAX_FOLDERS: usize = 1_000;
 /// Bytes of files that are read, however often each, and of values that aliases and copies repeat.
-const MAX_BYTES: usize = 64 << 20;
+const MAX_BYTES: usize = 32 << 20;
 /// Pieces of YAML, aliases followed.
-const MAX_NODES: usize = 1_000_000;
+const MAX_NODES: usize = 300_000;
 /// Resources in one build.
 const MAX_RESOURCES: usize = 10_000;
 /// Resources that are looked at, by all patches and generators together.

@@ -4,6 +4,7 @@
 //! tells that it is the right one.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jasm_providers::web::{Failure, Get, Url, Web};
@@ -11,9 +12,10 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use tokio::time::Instant;
 
 use crate::push::archive;
+use crate::push::memory::{Full, NO_ROOM, Share};
 use crate::push::source::files::{Caps, Wanted};
 use crate::push::source::flux::Artifact;
-use crate::push::source::{Problem, ProblemKind, Snapshot, repository};
+use crate::push::source::{ENDED, Problem, ProblemKind, Snapshot, repository};
 
 /// How long a download may take.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,6 +29,7 @@ pub async fn fetch(
     artifact: &Artifact,
     wanted: &Wanted,
     caps: &Caps,
+    share: &Arc<Share>,
     deadline: Instant,
 ) -> Result<Snapshot, Problem> {
     let digest = Expected::parse(&artifact.digest)
@@ -45,7 +48,7 @@ pub async fn fetch(
         limit: artifact.size.unwrap_or(most),
     };
     let reply = web
-        .send(get, deadline)
+        .send(get, &**share, deadline)
         .await
         .map_err(|failure| failed(failure, artifact, || caps.packed_exceeded("the artifact")))?;
     if reply.status != 200 {
@@ -58,12 +61,32 @@ pub async fn fetch(
         );
         return Err(Problem::new(ProblemKind::Integrity, why));
     }
-    if !digest.matches(&reply.body) {
-        let why = "the artifact is not what its digest says: nothing of it is taken; it may be just being replaced, else look at who answers for its url";
-        return Err(Problem::new(ProblemKind::Integrity, why));
-    }
-    let files = archive::unpack(&reply.body, wanted, caps)
-        .map_err(|why| Problem::new(ProblemKind::Content, why))?;
+    let (wanted, caps) = (wanted.clone(), *caps);
+    // Megabytes are hashed and inflated in one go: not where everything else waits for it.
+    let unpacked = share.unpack(got, move |share| {
+        if !digest.matches(&reply.body) {
+            let why = "the artifact is not what its digest says: nothing of it is taken; it may be just being replaced, else look at who answers for its url";
+            return Err(Problem::new(ProblemKind::Integrity, why));
+        }
+        let mut full = false;
+        let files = archive::unpack(&reply.body, &wanted, &caps, |kept| {
+            share.keeps(got + kept).inspect_err(|_| full = true)
+        });
+        files.map_err(|why| {
+            let kind = if full {
+                ProblemKind::Unavailable
+            } else {
+                ProblemKind::Content
+            };
+            Problem::new(kind, why)
+        })
+    });
+    let ended = || Err(Problem::new(ProblemKind::Unavailable, ENDED));
+    let files = unpacked.await.unwrap_or_else(ended)?;
+    share
+        .resize(files.kept())
+        .await
+        .map_err(|Full| Problem::new(ProblemKind::Unavailable, NO_ROOM))?;
     Ok(Snapshot::new(artifact.revision.clone(), files))
 }
 

@@ -70,6 +70,8 @@ pub struct Caps {
     pub unpacked: u64,
     /// Of all kept files together: they are in memory.
     pub kept: u64,
+    /// Of all objects of a commit together, those too that are not wanted where a server cannot leave them out.
+    pub held: u64,
     /// Files, folders and headers.
     pub entries: u32,
     /// Of one file; larger ones are left out, with their names. No store takes values of more than a few
@@ -83,6 +85,7 @@ impl Default for Caps {
             packed: 16 << 20,
             unpacked: 256 << 20,
             kept: 16 << 20,
+            held: 24 << 20,
             entries: 50_000,
             file: 8 << 20,
         }
@@ -105,6 +108,15 @@ impl Caps {
         format!(
             "{what} unpacks to more than {}: have the source exclude what is no configuration",
             size(self.unpacked)
+        )
+    }
+
+    /// The sentence for it.
+    #[must_use]
+    pub fn held_exceeded(&self, what: &str) -> String {
+        format!(
+            "{what} has objects of more than {} together: name a folder in kustomizePath or basePath, and let the server leave out what is not wanted (uploadpack.allowFilter)",
+            size(self.held)
         )
     }
 

@@ -6,11 +6,13 @@
 //! the digest of its content, from the commit down: what a server sends is what the commit is, or nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jasm_providers::web::{Failure, Get, Reply, Url, Web};
 use tokio::time::Instant;
 
+use crate::push::memory::{Full, NO_ROOM, Share};
 use crate::push::source::argo::Commit;
 use crate::push::source::files::{Caps, Files, Wanted};
 use crate::push::source::git::checkout::Checkout;
@@ -19,7 +21,7 @@ use crate::push::source::git::object::Oid;
 use crate::push::source::git::pack::Objects;
 use crate::push::source::git::protocol::{Answer, Filter, Offer, Request};
 use crate::push::source::repository::Repository;
-use crate::push::source::{Problem, ProblemKind, Snapshot};
+use crate::push::source::{ENDED, Problem, ProblemKind, Snapshot};
 
 mod checkout;
 pub mod credentials;
@@ -48,6 +50,7 @@ pub async fn fetch(
     credentials: Option<&Credentials>,
     wanted: &Wanted,
     caps: &Caps,
+    share: &Arc<Share>,
     deadline: Instant,
 ) -> Result<Snapshot, Problem> {
     let repository = &commit.repository;
@@ -76,6 +79,7 @@ pub async fn fetch(
         repository: repository.clone(),
         credentials,
         caps,
+        share,
         deadline,
     };
     let files = remote.take(id, commit.target.as_deref(), wanted).await?;
@@ -87,6 +91,7 @@ struct Remote<'a> {
     repository: Repository,
     credentials: Option<&'a Credentials>,
     caps: &'a Caps,
+    share: &'a Arc<Share>,
     deadline: Instant,
 }
 
@@ -113,13 +118,14 @@ impl Remote<'_> {
             (true, true) => Filter::Largest(self.caps.file),
             (true, false) => Filter::NoFiles,
         };
+        self.settle(0).await?;
         let mut objects = Objects::default();
         let first = Request {
             wants: &[id],
             filter,
             shallow: true,
         };
-        self.request(&offer, &first, &mut objects).await?;
+        objects = self.request(&offer, &first, objects).await?;
         let checkout =
             Checkout::of(&objects, id, wanted, self.caps).map_err(|fault| self.fault(&fault))?;
         let missing = checkout.missing(&objects);
@@ -129,11 +135,19 @@ impl Remote<'_> {
                 filter: Filter::None,
                 shallow: false,
             };
-            self.request(&offer, &more, &mut objects).await?;
+            objects = self.request(&offer, &more, objects).await?;
         }
-        checkout
+        let files = checkout
             .files(objects, matches!(filter, Filter::Largest(_)))
-            .map_err(|fault| self.fault(&fault))
+            .map_err(|fault| self.fault(&fault))?;
+        self.settle(files.kept()).await?;
+        Ok(files)
+    }
+
+    /// Makes the share as large as what is left.
+    async fn settle(&self, bytes: u64) -> Result<(), Problem> {
+        let settled = self.share.resize(bytes).await;
+        settled.map_err(|Full| self.fault(&checkout::Fault::Room(NO_ROOM.to_owned())))
     }
 
     /// What the server can do; the address becomes the one that it sends on to.
@@ -191,8 +205,8 @@ impl Remote<'_> {
         &self,
         offer: &Offer,
         request: &Request<'_>,
-        objects: &mut Objects,
-    ) -> Result<(), Problem> {
+        mut objects: Objects,
+    ) -> Result<Objects, Problem> {
         let body = offer.request(request);
         let url = self.repository.service("git-upload-pack", None);
         let reply = self.send(url, Some(body), self.caps.packed + BANDS).await?;
@@ -215,9 +229,17 @@ impl Remote<'_> {
             Err(why) => return Err(self.fault(&checkout::Fault::Broken(why))),
         };
         drop(reply);
-        objects
-            .read(&pack, self.caps)
-            .map_err(|fault| self.fault(&fault))
+        self.settle(objects.held() + pack.len() as u64).await?;
+        let (caps, packed) = (*self.caps, pack.len() as u64);
+        let read = self.share.unpack(packed, move |share| {
+            let read = objects.read(&pack, &caps, |held| share.keeps(packed + held));
+            read.map(|()| objects)
+        });
+        let ended = || Err(checkout::Fault::Broken(ENDED.to_owned()));
+        let read = read.await.unwrap_or_else(ended);
+        let objects = read.map_err(|fault| self.fault(&fault))?;
+        self.settle(objects.held()).await?;
+        Ok(objects)
     }
 
     async fn send(&self, url: Url, body: Option<Vec<u8>>, limit: u64) -> Result<Reply, Problem> {
@@ -229,7 +251,7 @@ impl Remote<'_> {
             limit,
         };
         self.web
-            .send(get, self.deadline)
+            .send(get, &**self.share, self.deadline)
             .await
             .map_err(|failure| match failure {
                 Failure::TooLarge => {
@@ -299,6 +321,7 @@ impl Remote<'_> {
         let (kind, why) = match fault {
             checkout::Fault::Broken(why) => (ProblemKind::Integrity, why),
             checkout::Fault::Content(why) => (ProblemKind::Content, why),
+            checkout::Fault::Room(why) => (ProblemKind::Unavailable, why),
         };
         Problem::new(kind, format!("{}: {why}", self.repository))
     }

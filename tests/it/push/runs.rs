@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::stage::{FOLDER, Stage, condition, counts, message, value, versions};
 use crate::support::controller::Controller;
 use crate::support::git_server::{GitServer, Manner, PASSWORD, USER};
-use crate::support::{aws, crds};
+use crate::support::{aws, crds, eventually};
 
 fn env() -> String {
     format!("{FOLDER}/application.secrets.env")
@@ -100,6 +100,51 @@ async fn nothing_is_done_while_suspended_and_nothing_twice() {
         after[..2],
         before[..],
         "their statuses were not written again"
+    );
+    assert_eq!(jasm.terminate().await, 0);
+}
+
+#[tokio::test]
+async fn a_source_that_hangs_keeps_nobody_waiting_and_nothing_old_is_written() {
+    let stage = Stage::new("smc-hang").await;
+    let mut slow = stage.storage.put("slow", &[(&env(), "SLOW=1\n")]);
+    slow.size = None;
+    stage.offer("slow", &slow).await;
+    let hold = stage.storage.hold("slow");
+    for name in ["suspended", "deleted", "changed"] {
+        let mut spec = stage.spec("slow");
+        spec["secrets"]["suffix"] = json!(name);
+        stage.object(name, spec).await;
+    }
+    let jasm = stage.world.jasm().await;
+    eventually("the slow source is asked for", || async {
+        (stage.storage.asked("slow") == 3).then_some(())
+    })
+    .await;
+    stage
+        .source("shop", "main@sha1:1", &[(&env(), "KEY_A=1\n")])
+        .await;
+    stage.object("shop", stage.spec("shop")).await;
+    stage.says("shop", "Succeeded").await;
+    for name in ["suspended", "deleted", "changed"] {
+        let object = stage.objects().get(name).await.unwrap();
+        assert!(object.data["status"].is_null(), "{name} waits still");
+    }
+
+    stage
+        .change("suspended", json!({"spec": {"suspend": true}}))
+        .await;
+    stage.delete("deleted").await;
+    stage.gone("deleted").await;
+    stage
+        .change("changed", json!({"spec": {"secrets": {"suffix": "anew"}}}))
+        .await;
+    hold.send(true).unwrap();
+    stage.says("suspended", "Suspended").await;
+    stage.says("changed", "Succeeded").await;
+    assert_eq!(
+        stage.held().await,
+        [stage.entry("KEY_A"), stage.entry("SLOW-anew")]
     );
     assert_eq!(jasm.terminate().await, 0);
 }

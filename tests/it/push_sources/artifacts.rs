@@ -12,6 +12,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use jasm::push::memory::Memory;
 use jasm::push::source::artifact;
 use jasm::push::source::files::{Caps, Wanted};
 use jasm::push::source::flux::Artifact;
@@ -20,11 +21,20 @@ use jasm_providers::web::Web;
 use sha2::{Digest as _, Sha256, Sha512};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::support::cluster;
 
-type Served = Arc<Mutex<HashMap<String, Vec<u8>>>>;
+#[derive(Default)]
+struct Files {
+    served: Mutex<HashMap<String, Vec<u8>>>,
+    /// What is answered when it is let go.
+    held: Mutex<HashMap<String, watch::Receiver<bool>>>,
+    asked: Mutex<Vec<String>>,
+}
+
+type Served = Arc<Files>;
 
 /// A server of artifacts.
 pub(crate) struct Storage {
@@ -60,8 +70,27 @@ impl Storage {
     /// Serves these bytes; where.
     pub(crate) fn put_bytes(&self, revision: &str, bytes: Vec<u8>) -> String {
         let path = format!("/{revision}.tar.gz");
-        self.served.lock().unwrap().insert(path.clone(), bytes);
+        self.served
+            .served
+            .lock()
+            .unwrap()
+            .insert(path.clone(), bytes);
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Answers nobody who asks for a revision until `true` is sent.
+    pub(crate) fn hold(&self, revision: &str) -> watch::Sender<bool> {
+        let (sender, receiver) = watch::channel(false);
+        let path = format!("/{revision}.tar.gz");
+        self.served.held.lock().unwrap().insert(path, receiver);
+        sender
+    }
+
+    /// How often a revision was asked for.
+    pub(crate) fn asked(&self, revision: &str) -> usize {
+        let path = format!("/{revision}.tar.gz");
+        let asked = self.served.asked.lock().unwrap();
+        asked.iter().filter(|other| **other == path).count()
     }
 }
 
@@ -69,7 +98,13 @@ async fn serve(State(served): State<Served>, uri: Uri) -> Response {
     if uri.path() == "/moved" {
         return (StatusCode::FOUND, [("location", "http://elsewhere.test/")]).into_response();
     }
-    match served.lock().unwrap().get(uri.path()) {
+    served.asked.lock().unwrap().push(uri.path().to_owned());
+    let held = served.held.lock().unwrap().get(uri.path()).cloned();
+    if let Some(mut held) = held {
+        // A sender that is gone lets go too.
+        let _ = held.wait_for(|go| *go).await;
+    }
+    match served.served.lock().unwrap().get(uri.path()) {
         Some(bytes) => bytes.clone().into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
@@ -110,6 +145,7 @@ async fn fetch_within(artifact: &Artifact, patience: Duration) -> Result<Snapsho
         artifact,
         &Wanted::everything(),
         &Caps::default(),
+        &Memory::default().share("shop"),
         deadline,
     )
     .await

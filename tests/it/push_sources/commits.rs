@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jasm::push::memory::Memory;
 use jasm::push::source::argo::Commit;
 use jasm::push::source::files::{Caps, Wanted};
 use jasm::push::source::git::{self, credentials::Credentials};
@@ -48,6 +49,7 @@ impl Fetch {
             credentials,
             &self.wanted,
             &self.caps,
+            &Memory::default().share("shop"),
             deadline,
         )
         .await

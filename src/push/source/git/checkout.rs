@@ -17,6 +17,8 @@ pub(super) enum Fault {
     Broken(String),
     /// The commit is not fit.
     Content(String),
+    /// There is no room for it now.
+    Room(String),
 }
 
 /// Which files there are; their content comes later.

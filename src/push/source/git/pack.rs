@@ -17,9 +17,14 @@ pub(super) struct Objects {
     found: HashMap<Oid, Object>,
     /// How many were too large to be kept.
     large: usize,
-    /// Bytes of all of them.
+    /// Bytes that were unpacked for them.
     unpacked: u64,
+    /// Bytes of memory that they take, about.
+    held: u64,
 }
+
+/// What an object takes in memory beside its content, in bytes, about.
+const OBJECT: u64 = 100;
 
 struct Object {
     kind: Kind,
@@ -68,8 +73,18 @@ impl Objects {
         self.large > 0
     }
 
-    /// Adds the objects of a pack.
-    pub(super) fn read(&mut self, pack: &[u8], caps: &Caps) -> Result<(), Fault> {
+    /// Bytes of memory that they take, about.
+    pub(super) fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// Adds the objects of a pack; `keeps` is told how many bytes are held so far, and can end it.
+    pub(super) fn read(
+        &mut self,
+        pack: &[u8],
+        caps: &Caps,
+        mut keeps: impl FnMut(u64) -> Result<(), String>,
+    ) -> Result<(), Fault> {
         if pack.len() as u64 > caps.packed {
             return Err(Fault::Content(caps.packed_exceeded("the commit")));
         }
@@ -95,10 +110,12 @@ impl Objects {
             by_offset: HashMap::new(),
             on_offset: HashMap::new(),
             on_name: HashMap::new(),
+            waiting: 0,
         };
         let mut at = 12;
         for _ in 0..count {
             at = resolving.entry(body, at)?;
+            keeps(resolving.held()).map_err(Fault::Room)?;
         }
         if at != body.len() {
             return Err(broken());
@@ -106,8 +123,12 @@ impl Objects {
         resolving.finish()
     }
 
-    fn add(&mut self, kind: Kind, content: Zeroizing<Vec<u8>>) -> Result<Oid, Fault> {
+    fn add(&mut self, kind: Kind, content: Zeroizing<Vec<u8>>, caps: &Caps) -> Result<Oid, Fault> {
         let id = Oid::of(kind, &content).map_err(Fault::Broken)?;
+        self.held += content.len() as u64 + OBJECT;
+        if self.held > caps.held {
+            return Err(Fault::Content(caps.held_exceeded("the commit")));
+        }
         self.found.insert(id, Object { kind, content });
         Ok(id)
     }
@@ -127,7 +148,7 @@ impl Objects {
         let object = self.found.get(&base).ok_or_else(broken)?;
         let content = patched(&object.content, delta).ok_or_else(broken)?;
         let kind = object.kind;
-        self.add(kind, content).map(Some)
+        self.add(kind, content, caps).map(Some)
     }
 
     fn count(&mut self, bytes: u64, caps: &Caps) -> Result<(), Fault> {
@@ -148,9 +169,15 @@ struct Resolving<'a> {
     on_offset: HashMap<usize, Vec<Pending>>,
     /// Who waits for an object.
     on_name: HashMap<Oid, Vec<Pending>>,
+    /// Bytes of what waits.
+    waiting: u64,
 }
 
 impl Resolving<'_> {
+    fn held(&self) -> u64 {
+        self.objects.held + self.waiting
+    }
+
     /// Reads the entry that begins at `offset`; where the next one begins.
     fn entry(&mut self, body: &[u8], offset: usize) -> Result<usize, Fault> {
         let mut at = offset;
@@ -183,21 +210,22 @@ impl Resolving<'_> {
         match (base, keep) {
             (_, false) => self.settle(offset, None)?,
             (Base::Whole(kind), true) => {
-                let id = self.objects.add(kind, content)?;
+                let id = self.objects.add(kind, content, self.caps)?;
                 self.settle(offset, Some(id))?;
             }
             (Base::Offset(base), true) => match self.by_offset.get(&base).copied() {
                 Some(base) => self.change(base, &pending(content))?,
-                None => self
-                    .on_offset
-                    .entry(base)
-                    .or_default()
-                    .push(pending(content)),
+                None => {
+                    self.waiting += content.len() as u64 + OBJECT;
+                    let waiting = self.on_offset.entry(base).or_default();
+                    waiting.push(pending(content));
+                }
             },
             (Base::Named(id), true) if self.objects.contains(&id) => {
                 self.change(Some(id), &pending(content))?;
             }
             (Base::Named(id), true) => {
+                self.waiting += content.len() as u64 + OBJECT;
                 self.on_name.entry(id).or_default().push(pending(content));
             }
         }
@@ -221,6 +249,7 @@ impl Resolving<'_> {
                 None => self.objects.large += 1,
             }
             for pending in waiting {
+                self.waiting -= pending.delta.len() as u64 + OBJECT;
                 let next = self.objects.change(made, &pending.delta, self.caps)?;
                 settled.push((pending.offset, next));
             }

@@ -56,7 +56,7 @@ fn blob(content: &[u8]) -> Oid {
 
 fn read(pack: &[u8], caps: &Caps) -> Result<Objects, Fault> {
     let mut objects = Objects::default();
-    objects.read(pack, caps).map(|()| objects)
+    objects.read(pack, caps, |_| Ok(())).map(|()| objects)
 }
 
 #[test]
