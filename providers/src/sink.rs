@@ -15,6 +15,7 @@ pub(crate) mod beside;
 pub mod fingerprint;
 pub mod owner;
 pub(crate) mod pages;
+pub(crate) mod rounds;
 pub(crate) mod token;
 
 pub use fingerprint::{Fingerprint, Fingerprints};
@@ -90,7 +91,8 @@ pub enum WriteError {
 /// value anywhere but in [`Held`] and from [`read`](Self::read).
 #[async_trait]
 pub trait Sink: Send + Sync + fmt::Debug {
-    /// All entries with the owner's mark, all pages, by as few calls as the store can do it with.
+    /// All entries with the owner's mark, all pages, by as few calls as the store can do it with. Asked for
+    /// after this call began: what was written before is in it.
     async fn held(&self, owner: &Owner, deadline: Instant) -> Result<Vec<Held>, Error>;
 
     /// Who has a name, asked of the entry itself: a list can be behind.

@@ -46,6 +46,8 @@ const AT_ONCE: usize = 8;
 #[derive(Clone)]
 pub struct KeyVault {
     pub(super) vault: Arc<Vault>,
+    /// Shared by whoever writes with it.
+    lists: sink::Lists,
 }
 
 /// One vault as one identity, for the store and for references to it.
@@ -258,6 +260,7 @@ impl KeyVault {
         let vault = Vault::new(connection, vault, account, observer)?;
         Ok(Self {
             vault: Arc::new(vault),
+            lists: sink::Lists::new(LIST),
         })
     }
 }

@@ -7,6 +7,7 @@ mod cases;
 mod clouds;
 mod crash;
 mod relay;
+mod shared_list;
 
 use std::sync::Arc;
 

@@ -4,9 +4,11 @@
 //! writing is not idempotent: a secret is read right before it is written, and what has the value already
 //! is not written again. What somebody else writes has other tags, and is theirs; a version that was written
 //! with the same tags is seen by [`holder`](Sink::holder), as the list has neither versions nor values.
+//! Nor has it a filter: whoever asks at the same time what it holds shares one list of the whole vault.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use azure_core::http::Method;
@@ -20,6 +22,7 @@ use crate::azure::classify::{self, About};
 use crate::azure::service::Message;
 use crate::retry::pause;
 use crate::sink::pages::Pages;
+use crate::sink::rounds::Rounds;
 use crate::sink::token::Token;
 use crate::sink::{Fingerprint, Held, Holder, Owner, Put, WriteError};
 use crate::{EntryRef, Error, ErrorKind, Kind, SecretBytes, Sink};
@@ -43,6 +46,11 @@ const FILE: &str = "jasm-file";
 const LONGEST: usize = 256;
 
 type Tags = BTreeMap<String, String>;
+
+/// What the owners hold who share a list.
+type Marked = HashMap<Owner, Vec<Held>>;
+
+pub(super) type Lists = Rounds<Owner, Marked>;
 
 #[derive(Deserialize)]
 struct Page {
@@ -273,6 +281,39 @@ impl Vault {
         Ok(())
     }
 
+    /// What these owners hold, of all the vault.
+    async fn marked(&self, owners: &HashSet<Owner>, deadline: Instant) -> Result<Marked, Error> {
+        let mut url = self.service.url(&["secrets"]);
+        url.query_pairs_mut().append_pair("maxresults", PAGE);
+        let about = About {
+            operation: LIST,
+            subject: "the vault",
+            role: READER,
+        };
+        let (mut marked, mut pages) = (Marked::new(), Pages::default());
+        loop {
+            let message = Message::new(Method::Get, url);
+            let page: Page = self.service.ask(&message, about, deadline).await?;
+            for item in page.value {
+                let Some(owner) = item.owner().filter(|owner| owners.contains(owner)) else {
+                    continue;
+                };
+                // A list has no values; what is shared keeps none, whatever comes.
+                let item = Item {
+                    value: None,
+                    ..item
+                };
+                let held = Self::held(&item, &owner, item.fingerprint());
+                let held = held.ok_or_else(|| classify::garbage(LIST))?;
+                marked.entry(owner).or_default().push(held);
+            }
+            match pages.next(page.next)? {
+                Some(next) => url = self.service.linked(&next, LIST)?,
+                None => return Ok(marked),
+            }
+        }
+    }
+
     fn held(item: &Item, owner: &Owner, fingerprint: Option<Fingerprint>) -> Option<Held> {
         let (name, _) = item.place()?;
         let value = item.value.clone().map(SecretBytes::from);
@@ -288,29 +329,10 @@ impl Vault {
 #[async_trait]
 impl Sink for KeyVault {
     async fn held(&self, owner: &Owner, deadline: Instant) -> Result<Vec<Held>, Error> {
-        let vault = &self.vault;
-        let mut url = vault.service.url(&["secrets"]);
-        url.query_pairs_mut().append_pair("maxresults", PAGE);
-        let about = About {
-            operation: LIST,
-            subject: "the vault",
-            role: READER,
-        };
-        let (mut held, mut pages) = (Vec::new(), Pages::default());
-        loop {
-            let message = Message::new(Method::Get, url);
-            let page: Page = vault.service.ask(&message, about, deadline).await?;
-            for item in &page.value {
-                if item.owner().as_ref() == Some(owner) {
-                    let found = Vault::held(item, owner, item.fingerprint());
-                    held.push(found.ok_or_else(|| classify::garbage(LIST))?);
-                }
-            }
-            match pages.next(page.next)? {
-                Some(next) => url = vault.service.linked(&next, LIST)?,
-                None => return Ok(held),
-            }
-        }
+        let vault = Arc::clone(&self.vault);
+        let list = |owners, deadline| async move { vault.marked(&owners, deadline).await };
+        let marked = self.lists.share(owner, deadline, list).await?;
+        Ok(marked.get(owner).cloned().unwrap_or_default())
     }
 
     async fn holder(&self, name: &str, owner: &Owner, deadline: Instant) -> Result<Holder, Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jasm_fakes::azure::Setting;
 use jasm_fakes::gcp::Format;
-use jasm_fakes::{Fault, Faults};
+use jasm_fakes::{Fault, Faults, Record};
 use jasm_providers::sink::WriteError;
 use jasm_providers::{ErrorKind, Sink, azure, gcp};
 
@@ -309,6 +309,21 @@ impl Vault {
             calls,
             sink: Arc::new(sink.unwrap()),
         }
+    }
+
+    /// Gives an entry an owner's mark.
+    pub(crate) fn mark(&self, name: &str, owner: &str) {
+        self.world.vault.tag(VAULT, name, "jasm-owner", owner);
+    }
+
+    /// What the vault was asked.
+    pub(crate) fn record(&self) -> &Record {
+        &self.world.vault_server.record
+    }
+
+    /// What can go wrong before the vault.
+    pub(crate) fn vault_faults(&self) -> &Faults {
+        &self.world.vault_server.faults
     }
 }
 
