@@ -19,11 +19,13 @@ use crate::settings::{self, Backend, Settings};
 mod connect;
 mod examined;
 mod lanes;
+mod writers;
 
 use connect::Connected;
 pub use connect::Keys;
 pub use examined::Examined;
 use lanes::Lanes;
+use writers::Writers;
 
 /// When reads wait to go together. A batch takes longer than a single read, so it is for what the
 /// store would not bear: Secrets Manager answers thousands of single reads a second, Parameter
@@ -65,6 +67,7 @@ pub struct Store {
     /// As the process itself; what the store needs of it may be missing where only pods read.
     process: Result<Lane, Error>,
     workloads: Mutex<Lanes>,
+    writers: Mutex<Writers>,
     timeout: Duration,
 }
 
@@ -157,6 +160,7 @@ impl Store {
             readers: readers.clone(),
             process,
             workloads: Mutex::default(),
+            writers: Mutex::default(),
             timeout: settings.store_timeout,
         })
     }
@@ -181,12 +185,17 @@ impl Store {
         }
     }
 
-    /// What writes the store as an identity, which is made for whoever asks and shared with nobody.
+    /// What writes the store as an identity: one for all who write as that one now.
     ///
     /// # Errors
     /// If the identity has no rights in a store of this kind, or nothing writes it.
     pub fn sink(&self, identity: Identity, label: Option<&str>) -> Result<Arc<dyn Sink>, Error> {
-        self.backend.sink(identity, label, self.observer.clone())
+        // Nowhere else is it a part of what is written.
+        let label = label.filter(|_| matches!(self.backend, Connected::AppConfiguration(..)));
+        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.of(identity, label, |identity| {
+            self.backend.sink(identity, label, self.observer.clone())
+        })
     }
 
     /// The keys that are used by the same way as the store, as an identity.

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use jasm_providers::{SecretBytes, Workload};
+use jasm_providers::{Principal, SecretBytes, Workload};
 
 use super::*;
 use crate::identity::{Forbidden, Found, Own};
@@ -113,4 +113,29 @@ async fn a_store_whose_audience_is_the_api_servers_is_not_connected() {
         why.starts_with("store \"as-jasm\": the audience k3s"),
         "{why}"
     );
+}
+
+#[tokio::test]
+async fn who_writes_as_one_identity_writes_with_one_sink() {
+    const CONFIG: &str = "stores:\n\
+         - {name: kv, kind: azure-keyvault, vault: acme, identity: controller}\n\
+         - {name: ac, kind: azure-appconfiguration, configuration: acme, identity: controller}\n";
+    let settings = Settings::read(Some(CONFIG), &Overrides::default()).unwrap();
+    let (before, metrics) = (Stores::default(), Metrics::new());
+    let stores = Stores::connect(&settings, &before, &metrics, &Readers::Process).await;
+    let stores = stores.unwrap();
+    let client = || Identity::Assumed(Principal::EntraClient("client".to_owned()));
+    let sink = |store: &str, identity, label| stores.0[store].sink(identity, label).unwrap();
+    for store in ["kv", "ac"] {
+        let (one, other) = (
+            sink(store, Identity::Controller, None),
+            sink(store, Identity::Controller, None),
+        );
+        assert!(Arc::ptr_eq(&one, &other), "{store}");
+        let other = sink(store, client(), None);
+        assert!(!Arc::ptr_eq(&one, &other), "{store}");
+        // A label is a part of what is written in App Configuration, and in no other kind.
+        let other = sink(store, Identity::Controller, Some("prod"));
+        assert_eq!(Arc::ptr_eq(&one, &other), store == "kv", "{store}");
+    }
 }
