@@ -185,7 +185,7 @@ impl Store {
         }
     }
 
-    /// What writes the store as an identity: one for all who write as that one now.
+    /// What writes the store as an identity; as JASM itself it is one for all who do so now.
     ///
     /// # Errors
     /// If the identity has no rights in a store of this kind, or nothing writes it.

@@ -15,6 +15,7 @@ use crate::push::run::{Done, Push};
 use crate::push::sinks::Sinks;
 use crate::push::source::files::Caps;
 use crate::push::source::{Snapshot, directory};
+use crate::push::write::Recent;
 use crate::push::{build, run::KeyData};
 use crate::settings::Settings;
 use crate::stores::{Readers, Stores};
@@ -237,7 +238,13 @@ impl Carrier<'_> {
         let snapshot = self.snapshot(object)?;
         let revision = snapshot.revision.clone();
         let desired = push.read(snapshot, &self.keys).await?;
-        push.write(&mut Sinks::default(), desired, &revision).await
+        push.write(
+            &mut Sinks::default(),
+            &Recent::default(),
+            desired,
+            &revision,
+        )
+        .await
     }
 
     fn snapshot(&self, object: &Object) -> Result<Snapshot, Problem> {

@@ -22,6 +22,7 @@ use super::run::{KeyData, Push};
 use super::sinks::Sinks;
 use super::source::files::{Caps, Wanted};
 use super::source::{ProblemKind, Snapshot, SourceKey, Usable, reference};
+use super::write::Recent;
 use super::{build, memory, secret};
 use crate::configuration::Config;
 use crate::events::{Notice, Publisher, Regarding};
@@ -69,6 +70,8 @@ pub struct State {
     /// Runs in a row that failed.
     failures: u32,
     sinks: Sinks,
+    /// What it wrote of late.
+    recent: Recent,
     /// The reason that was said last.
     said: Option<Reason>,
 }
@@ -217,7 +220,9 @@ impl Reconciler {
         if !self.is_current(key, object, config) {
             return Ok(End::Quiet);
         }
-        let done = push.write(&mut state.sinks, desired, &revision).await?;
+        let done = push
+            .write(&mut state.sinks, &state.recent, desired, &revision)
+            .await?;
         for (store, report) in &done.stores {
             self.metrics.entries(store, report);
         }
@@ -526,7 +531,7 @@ impl Reconciler {
                 passing: false,
                 dry: false,
             };
-            let deleted = push.delete_all(&mut state.sinks).await?;
+            let deleted = push.delete_all(&mut state.sinks, &state.recent).await?;
             info!(object = %key, deleted, "the object is being deleted: its entries are gone");
         }
         let gone = self.objects.set_finalizer(object, false).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use jasm_providers::SecretBytes;
-use jasm_providers::sink::{Fingerprints, Held, Owner};
+use jasm_providers::sink::{Fingerprints, Owner};
 use jasm_sops::Keys;
 use tokio::time::Instant;
 
@@ -20,7 +20,7 @@ use super::plan::Wanted;
 use super::route::Destination;
 use super::sinks::Sinks;
 use super::source::Snapshot;
-use super::write::{self, Gate, Job, Report};
+use super::write::{self, Gate, Job, Recent, Report};
 use crate::configuration::Config;
 use crate::policy;
 use crate::settings::Store;
@@ -93,11 +93,12 @@ impl Push<'_> {
     pub async fn write(
         &self,
         sinks: &mut Sinks,
+        recent: &Recent,
         desired: Desired,
         revision: &str,
     ) -> Result<Done, Problem> {
         let to = self.destinations()?;
-        self.carry(sinks, &to, desired, revision).await
+        self.carry(sinks, recent, &to, desired, revision).await
     }
 
     /// The stores that the object names.
@@ -153,6 +154,7 @@ impl Push<'_> {
     async fn carry(
         &self,
         sinks: &mut Sinks,
+        recent: &Recent,
         to: &Destinations<'_>,
         desired: Desired,
         revision: &str,
@@ -246,6 +248,7 @@ impl Push<'_> {
                     revision,
                     wanted,
                     keep,
+                    recent,
                     gate,
                     deletion: self.spec.deletion_policy,
                     allowed: &allowed,
@@ -305,7 +308,7 @@ impl Push<'_> {
     ///
     /// # Errors
     /// A store is not what the object may write to, or does not do it: what is left is tried again.
-    pub async fn delete_all(&self, sinks: &mut Sinks) -> Result<usize, Problem> {
+    pub async fn delete_all(&self, sinks: &mut Sinks, recent: &Recent) -> Result<usize, Problem> {
         let to = self.destinations()?;
         let timeout = self.config.settings.store_timeout;
         let mut deleted = 0;
@@ -319,8 +322,15 @@ impl Push<'_> {
                 );
                 Problem::new(Reason::StoreFailed, message)
             };
-            let held: Vec<Held> = sink
-                .held(self.owner, Instant::now() + timeout * 6)
+            let listed = sink.held(self.owner, Instant::now() + timeout * 6).await;
+            let held = recent
+                .settle(
+                    &store.name,
+                    listed.map_err(failed)?,
+                    &*sink,
+                    self.owner,
+                    timeout,
+                )
                 .await
                 .map_err(failed)?;
             let allowed = self.allowed(store, &to);
@@ -332,7 +342,7 @@ impl Push<'_> {
                 );
                 return Err(Problem::new(Reason::AccessDenied, message));
             }
-            deleted += write::delete_all(sink, self.owner, held, timeout)
+            deleted += write::delete_all(&*sink, self.owner, held, timeout)
                 .await
                 .map_err(failed)?;
         }

@@ -1,5 +1,5 @@
-//! The stores as the identity of one object. The credentials are that identity's: objects that write as the same one
-//! have the same sink, those that do not have not.
+//! The stores as the identity of one object. Credentials stay with the object that names their identity; JASM's
+//! own are those of every object that names none.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -23,8 +23,10 @@ use super::names;
 use super::plan::{self, Plan, Step, Wanted};
 
 mod pace;
+mod recent;
 
 use pace::Pace;
+pub use recent::Recent;
 
 /// Entries that are written at once.
 const AT_ONCE: usize = 8;
@@ -51,6 +53,8 @@ pub struct Job<'a> {
     pub wanted: Vec<Wanted>,
     /// Names of what is in the source and is not to be written: it is not to be deleted either.
     pub keep: HashSet<String>,
+    /// What the object did of late; what this job does is added.
+    pub recent: &'a Recent,
     /// Where it waits for the object's other store before it deletes.
     pub gate: &'a Gate,
     /// What becomes of what is in the source no more.
@@ -156,7 +160,14 @@ impl Gate {
 /// The store cannot be asked what it holds; nothing is written then.
 pub async fn run(job: Job<'_>) -> Result<Report, Error> {
     let deadline = Instant::now() + job.timeout * LIST;
-    let held = match job.sink.held(job.owner, deadline).await {
+    let listed = async {
+        let held = job.sink.held(job.owner, deadline).await?;
+        let (sink, recent) = (&*job.sink, job.recent);
+        recent
+            .settle(job.store, held, sink, job.owner, job.timeout)
+            .await
+    };
+    let held = match listed.await {
         Ok(held) => held,
         Err(error) => {
             job.gate.pass(false).await;
@@ -259,13 +270,12 @@ fn as_held(
 /// # Errors
 /// The first that was not deleted; the others were tried.
 pub async fn delete_all(
-    sink: Arc<dyn Sink>,
+    sink: &dyn Sink,
     owner: &Owner,
     held: Vec<Held>,
     timeout: Duration,
 ) -> Result<usize, Error> {
-    let pace = Pace::default();
-    let (sink, pace) = (&sink, &pace);
+    let pace = &Pace::default();
     let answers: Vec<_> = futures::stream::iter(held)
         .map(|held| async move {
             pace.call(|| sink.delete(&held, owner, Instant::now() + timeout))
@@ -320,7 +330,10 @@ impl Job<'_> {
     async fn bring(&self, put: &Put, mut step: Step, pace: &Pace) -> Result<Fate, Failed> {
         for _ in 0..ROUNDS {
             let (fate, written) = match step {
-                Step::Keep => return Ok(Fate::Unchanged),
+                Step::Keep => {
+                    self.recent.found(self.store, &put.name, &put.fingerprint);
+                    return Ok(Fate::Unchanged);
+                }
                 Step::Compare(held) => {
                     step = self.compared(held, put, pace).await?;
                     continue;
@@ -343,7 +356,10 @@ impl Job<'_> {
                 }
             };
             match written {
-                Ok(()) => return Ok(fate),
+                Ok(()) => {
+                    self.recent.wrote(self.store, &put.name, &put.fingerprint);
+                    return Ok(fate);
+                }
                 Err(WriteError::Failed(error)) => return Err(self.failed(&error)),
                 Err(WriteError::Exists | WriteError::Changed) => {
                     step = match self.look(put, pace).await? {
@@ -464,6 +480,9 @@ impl Job<'_> {
             Err(WriteError::Failed(error)) if error.kind == ErrorKind::NotFound => Fate::Deleted,
             Err(WriteError::Failed(error)) => Fate::Failed(self.failed(&error)),
         };
+        if fate == Fate::Deleted {
+            self.recent.deleted(self.store, &name);
+        }
         (name, fate)
     }
 

@@ -116,7 +116,7 @@ async fn a_store_whose_audience_is_the_api_servers_is_not_connected() {
 }
 
 #[tokio::test]
-async fn who_writes_as_one_identity_writes_with_one_sink() {
+async fn who_writes_as_jasm_itself_writes_with_one_sink() {
     const CONFIG: &str = "stores:\n\
          - {name: kv, kind: azure-keyvault, vault: acme, identity: controller}\n\
          - {name: ac, kind: azure-appconfiguration, configuration: acme, identity: controller}\n";
@@ -132,8 +132,11 @@ async fn who_writes_as_one_identity_writes_with_one_sink() {
             sink(store, Identity::Controller, None),
         );
         assert!(Arc::ptr_eq(&one, &other), "{store}");
-        let other = sink(store, client(), None);
-        assert!(!Arc::ptr_eq(&one, &other), "{store}");
+        let (theirs, other) = (sink(store, client(), None), sink(store, client(), None));
+        assert!(
+            !Arc::ptr_eq(&theirs, &other) && !Arc::ptr_eq(&one, &other),
+            "{store}"
+        );
         // A label is a part of what is written in App Configuration, and in no other kind.
         let other = sink(store, Identity::Controller, Some("prod"));
         assert_eq!(Arc::ptr_eq(&one, &other), store == "kv", "{store}");

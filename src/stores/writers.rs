@@ -1,22 +1,20 @@
-//! What writes one store, one for each identity.
+//! What writes one store as JASM itself: one for all objects, for as long as one of them has it.
 //!
-//! Who writes as the same identity writes with the same sink, and so shares its tokens and, where the store
-//! has no filter for it, its list. Whose entry is whose the marks tell, not the sink.
+//! They write with the same credentials anyway, so they share the tokens and, where the store has no filter
+//! for it, the list. Whose entry is whose the marks tell, not the sink. Who names an identity of its own
+//! shares nothing with anybody.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use jasm_providers::{Error, Identity, Principal, Sink};
+use jasm_providers::{Error, Identity, Sink};
 
-/// Sinks by identity and label; each is there as long as somebody has it.
+/// Sinks as the process itself, by label.
 #[derive(Debug, Default)]
-pub(super) struct Writers(HashMap<Key, Weak<dyn Sink>>);
-
-/// None is the process itself.
-type Key = (Option<Principal>, Option<String>);
+pub(super) struct Writers(HashMap<Option<String>, Weak<dyn Sink>>);
 
 impl Writers {
-    /// What writes as an identity: the one that somebody has, or a new one.
+    /// What writes as an identity: the process's own that somebody has, or a new one.
     ///
     /// # Errors
     /// Those of `make`.
@@ -26,19 +24,16 @@ impl Writers {
         label: Option<&str>,
         make: impl FnOnce(Identity) -> Result<Arc<dyn Sink>, Error>,
     ) -> Result<Arc<dyn Sink>, Error> {
-        let principal = match &identity {
-            Identity::Controller => None,
-            Identity::Assumed(principal) => Some(principal.clone()),
-            // Two of one name are not always the same ServiceAccount.
-            Identity::Workload(_) => return make(identity),
-        };
-        let key = (principal, label.map(str::to_owned));
-        if let Some(sink) = self.0.get(&key).and_then(Weak::upgrade) {
+        if !matches!(identity, Identity::Controller) {
+            return make(identity);
+        }
+        let label = label.map(str::to_owned);
+        if let Some(sink) = self.0.get(&label).and_then(Weak::upgrade) {
             return Ok(sink);
         }
         let sink = make(identity)?;
         self.0.retain(|_, sink| sink.strong_count() > 0);
-        self.0.insert(key, Arc::downgrade(&sink));
+        self.0.insert(label, Arc::downgrade(&sink));
         Ok(sink)
     }
 }
@@ -47,7 +42,7 @@ impl Writers {
 mod tests {
     use std::cell::Cell;
 
-    use jasm_providers::{ErrorKind, azure};
+    use jasm_providers::{ErrorKind, Principal, azure};
 
     use super::*;
 
@@ -70,40 +65,31 @@ mod tests {
         }
     }
 
-    fn client(id: &str) -> Identity {
-        Identity::Assumed(Principal::EntraClient(id.to_owned()))
-    }
-
     #[test]
-    fn one_identity_writes_with_one_sink_and_no_other_does() {
+    fn the_process_writes_with_one_sink_and_every_other_identity_with_its_own() {
         let connection = azure::Connection::new(&azure::Options::default()).unwrap();
         let mut desk = Desk {
             connection,
             writers: Writers::default(),
             made: Cell::new(0),
         };
-        let sinks = [
-            desk.ask(Identity::Controller, None),
-            desk.ask(client("a"), None),
-            desk.ask(client("b"), None),
-            desk.ask(client("a"), Some("prod")),
-        ];
+        let one = desk.ask(Identity::Controller, None);
+        let labelled = desk.ask(Identity::Controller, Some("prod"));
+        assert_eq!(desk.made.get(), 2);
+        assert!(Arc::ptr_eq(&one, &desk.ask(Identity::Controller, None)));
+        assert!(Arc::ptr_eq(
+            &labelled,
+            &desk.ask(Identity::Controller, Some("prod"))
+        ));
+        assert_eq!(desk.made.get(), 2);
+        let client = || Identity::Assumed(Principal::EntraClient("client".to_owned()));
+        let theirs = desk.ask(client(), None);
+        assert!(!Arc::ptr_eq(&theirs, &desk.ask(client(), None)));
         assert_eq!(desk.made.get(), 4);
-        let again = [
-            desk.ask(Identity::Controller, None),
-            desk.ask(client("a"), None),
-            desk.ask(client("b"), None),
-            desk.ask(client("a"), Some("prod")),
-        ];
-        assert_eq!(desk.made.get(), 4);
-        for (number, (one, other)) in sinks.iter().zip(&again).enumerate() {
-            assert!(Arc::ptr_eq(one, other), "{number}");
-        }
-        // Nobody has them any more: their credentials are gone, and new ones are made.
-        drop((sinks, again));
-        let sink = desk.ask(client("a"), None);
-        assert_eq!(desk.made.get(), 5);
-        assert_eq!(desk.writers.0.len(), 1);
+        // Nobody has it any more: its credentials are gone, and new ones are made.
+        drop((one, labelled));
+        let sink = desk.ask(Identity::Controller, None);
+        assert_eq!((desk.made.get(), desk.writers.0.len()), (5, 1));
         drop(sink);
     }
 
@@ -111,7 +97,7 @@ mod tests {
     fn what_cannot_be_made_is_asked_for_again() {
         let mut writers = Writers::default();
         for _ in 0..2 {
-            let refused = writers.of(client("a"), None, |_| {
+            let refused = writers.of(Identity::Controller, None, |_| {
                 Err(Error::new(ErrorKind::Unsupported, "no"))
             });
             assert_eq!(refused.unwrap_err().kind, ErrorKind::Unsupported);

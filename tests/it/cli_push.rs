@@ -378,7 +378,7 @@ async fn what_may_be_in_the_source_still_is_not_deleted() {
     std::fs::remove_dir_all(&root).unwrap();
     let actions = pipeline.actions(&pipeline.call("apply", &["-o", "json"]).ends(0));
     assert_eq!(
-        (&*actions["b-B"], &*actions["b-C"]),
+        (&*actions["B"], &*actions["C"]),
         ("deleted", "deleted"),
         "{actions:?}"
     );

@@ -46,6 +46,8 @@ struct Store {
     lists_values: bool,
     /// A name is the same in any case, and shown in that of its first write.
     no_case: bool,
+    /// What the list says, if it is behind.
+    list: Mutex<Option<Vec<Held>>>,
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -107,6 +109,9 @@ fn text(value: &SecretBytes) -> String {
 #[async_trait]
 impl Sink for Store {
     async fn held(&self, owner: &Owner, _: Instant) -> Result<Vec<Held>, Error> {
+        if let Some(list) = &*lock(&self.list) {
+            return Ok(list.clone());
+        }
         let entries = lock(&self.entries);
         let ours = entries
             .iter()
@@ -241,6 +246,7 @@ struct Setting {
     dry: bool,
     passing: bool,
     keep: HashSet<String>,
+    recent: Recent,
 }
 
 impl Setting {
@@ -252,6 +258,7 @@ impl Setting {
             dry: false,
             passing: false,
             keep: HashSet::new(),
+            recent: Recent::default(),
         }
     }
 
@@ -279,6 +286,7 @@ impl Setting {
             revision: "main@sha1:1",
             wanted: wanted(source),
             keep: self.keep.clone(),
+            recent: &self.recent,
             gate: &Gate::new(1, other_is_whole),
             deletion: self.deletion,
             allowed: &|name| !name.starts_with("forbidden"),
@@ -308,6 +316,54 @@ fn fates(report: &Report) -> Vec<(&str, &'static str)> {
     entries
         .map(|(name, fate)| (name.as_str(), word(fate)))
         .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_behind_is_not_believed_of_what_was_just_written() {
+    let (store, setting) = (Arc::new(Store::default()), Setting::new());
+    let freeze = async || {
+        let list = Sink::held(&*store, &setting.owner, Instant::now()).await;
+        let list = list.unwrap();
+        *lock(&store.list) = Some(list);
+    };
+    let good = source(&[("db", "good"), ("x", "1")]);
+    setting.run(&store, &good).await;
+    freeze().await;
+    let bad = source(&[("db", "bad"), ("new", "1"), ("x", "1")]);
+    assert_eq!(
+        fates(&setting.run(&store, &bad).await),
+        [("db", "updated"), ("new", "created"), ("x", "unchanged")]
+    );
+    // Back again, while the list has nothing of all that.
+    let back = [("db", "updated"), ("new", "deleted"), ("x", "unchanged")];
+    assert_eq!(fates(&setting.run(&store, &good).await), back);
+    assert_eq!(lock(&store.entries)["db"].value, "good");
+    assert!(lock(&store.entries)["new"].deleted);
+    // And now it has what is gone, and then is up to date: nothing is left to do.
+    *lock(&store.list) = None;
+    freeze().await;
+    lock(&store.list).as_mut().unwrap().push(Held {
+        name: "new".into(),
+        fingerprint: None,
+        value: None,
+        version: None,
+    });
+    let rest = [("db", "unchanged"), ("x", "unchanged")];
+    assert_eq!(fates(&setting.run(&store, &good).await), rest);
+    *lock(&store.list) = None;
+    *lock(&store.writes) = 0;
+    assert_eq!(fates(&setting.run(&store, &good).await), rest);
+    assert_eq!(*lock(&store.writes), 0);
+    // All of it goes, also what no list has yet.
+    setting.run(&store, &bad).await;
+    *lock(&store.list) = Some(Vec::new());
+    let (owner, patience) = (&setting.owner, Duration::from_secs(1));
+    let all = setting
+        .recent
+        .settle("s", Vec::new(), &*store, owner, patience)
+        .await
+        .unwrap();
+    assert_eq!(delete_all(&*store, owner, all, patience).await.unwrap(), 3);
 }
 
 #[tokio::test(start_paused = true)]
