@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::cipher::KEY;
+use crate::count::Work;
 use crate::error::{Error, Failure};
 use crate::keys::Keys;
 use crate::metadata::Metadata;
@@ -20,11 +21,12 @@ pub(crate) async fn find(
     let length = if groups.len() > 1 { KEY + 1 } else { KEY };
     let mut failures = Vec::new();
     let mut parts = Vec::new();
+    let mut work = Work::default();
     for group in groups {
         if parts.len() == metadata.threshold {
             break;
         }
-        if let Some(part) = ask(group, length, keys, service, &mut failures).await {
+        if let Some(part) = ask(group, length, keys, service, &mut failures, &mut work).await {
             parts.push(part);
         }
     }
@@ -58,15 +60,16 @@ async fn ask(
     keys: &Keys,
     service: &dyn KeyService,
     failures: &mut Vec<Failure>,
+    work: &mut Work,
 ) -> Option<Zeroizing<Vec<u8>>> {
     let mut ordered: Vec<&Recipient> = group.iter().collect();
     ordered.sort_by_key(|recipient| recipient.priority());
     for recipient in ordered {
         let given = match recipient {
-            Recipient::Age { recipient, enc } => {
-                keys.age(recipient, enc).map_err(|reason| (reason, false))
-            }
-            Recipient::Pgp { enc, .. } => keys.pgp(enc).map_err(|reason| (reason, false)),
+            Recipient::Age { recipient, enc } => keys
+                .age(recipient, enc, work)
+                .map_err(|reason| (reason, false)),
+            Recipient::Pgp { enc, .. } => keys.pgp(enc, work).map_err(|reason| (reason, false)),
             Recipient::Unsupported { .. } => Err(("they are not supported".to_owned(), false)),
             elsewhere => service
                 .decrypt(elsewhere)

@@ -2,12 +2,20 @@
 
 use zeroize::Zeroizing;
 
+use crate::count::Values;
 use crate::error::Error;
 use crate::node::{Item, Leaf, Node};
 
 /// The lines of a file. A key that is there twice stays there twice, as SOPS leaves it.
 pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Item>, Error> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(Error::malformed(
+            1,
+            "the file begins with a byte order mark, which SOPS takes for a part of the first key: take it off",
+        ));
+    }
     let mut items = Vec::new();
+    let mut values = Values::default();
     let mut rest = bytes;
     let mut number = 0;
     while !rest.is_empty() {
@@ -18,6 +26,7 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Item>, Error> {
         if line.is_empty() {
             continue;
         }
+        values.add(number)?;
         if let Some(comment) = line.strip_prefix(b"#") {
             items.push(Item::Comment(Zeroizing::new(comment.to_vec())));
             continue;
@@ -27,6 +36,12 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Item>, Error> {
             return Err(wrong("a line is neither KEY=value nor a comment"));
         };
         let key = std::str::from_utf8(&line[..equals]).map_err(|_| wrong("a key is not UTF-8"))?;
+        // The lines of the metadata are never encrypted, so it is one that a tool put there.
+        if key.starts_with("sops_") && line.ends_with(b"\r") {
+            return Err(wrong(
+                "the lines of the file end in \\r\\n, and were \\n when it was encrypted: have Git leave them alone (`*.env -text` in .gitattributes), and restore the file",
+            ));
+        }
         let value = unescape(&line[equals + 1..]);
         items.push(Item::Entry(key.to_owned(), Node::Leaf(Leaf::Text(value))));
     }

@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::limits;
 use crate::node::{Item, Leaf, Node};
 use crate::number;
 
@@ -17,6 +18,20 @@ pub(crate) use yaml::yaml;
 /// A file, made of bytes that are erased when it is dropped. Sized beforehand, as growing would leave copies.
 fn file(encrypted: usize) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(Vec::with_capacity(encrypted + 64))
+}
+
+/// Whether a file became larger than anything that SOPS encrypted becomes.
+fn fits(out: &[u8], more: usize, encrypted: usize, format: &'static str) -> Result<(), Error> {
+    if out.len().saturating_add(more) > encrypted.saturating_add(limits::GROWTH) {
+        return Err(Error::Plain {
+            format,
+            why: format!(
+                "written as SOPS does it would be {} bytes larger than the encrypted one",
+                limits::GROWTH
+            ),
+        });
+    }
+    Ok(())
 }
 
 /// The one value of a binary file.

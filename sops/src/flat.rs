@@ -65,6 +65,12 @@ struct Tree {
 }
 
 fn nested(flat: Vec<(String, Node)>) -> Result<Table, Error> {
+    if flat.len() > limits::MEMBERS {
+        return Err(Error::Metadata(format!(
+            "it has more than {} members",
+            limits::MEMBERS
+        )));
+    }
     let mut root = Tree::default();
     for (key, value) in flat {
         let broken = || {
@@ -73,11 +79,15 @@ fn nested(flat: Vec<(String, Node)>) -> Result<Table, Error> {
                 shown(&key)
             ))
         };
+        if key.len() > limits::NAME {
+            return Err(broken());
+        }
+        let steps = steps(&key);
+        if steps.len() > limits::STEPS {
+            return Err(broken());
+        }
         let mut tree = &mut root;
-        for (depth, step) in steps(&key).into_iter().enumerate() {
-            if depth > limits::DEPTH {
-                return Err(broken());
-            }
+        for step in steps {
             tree = match step {
                 Step::Member(name) => tree.members.entry(name.to_owned()).or_default(),
                 Step::Element(index) => tree

@@ -3,6 +3,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::count::Values;
 use crate::error::{Error, shown};
 use crate::node::{Item, Leaf, Node};
 
@@ -20,12 +21,14 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Item>, Error> {
     };
     let mut sections = vec![Section::new(DEFAULT)];
     let mut comment = String::new();
+    let mut values = Values::default();
     while let Some(line) = lines.next() {
         let number = lines.number;
         let line = line.trim_start();
         if line.is_empty() {
             continue;
         }
+        values.add(number)?;
         if line.starts_with(['#', ';']) {
             comment.push_str(line);
         } else if let Some(rest) = line.strip_prefix('[') {

@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::count::Values;
 use crate::error::{Error, shown};
 use crate::node::{Item, Leaf, Node};
 use crate::{limits, number};
@@ -13,6 +14,7 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Node, Error> {
         bytes,
         at: 0,
         depth: 0,
+        values: Values::default(),
     };
     reader.space();
     if reader.peek() != Some(b'{') {
@@ -46,15 +48,17 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
+    values: Values,
 }
 
 impl Reader<'_> {
     fn wrong(&self, message: impl Into<String>) -> Error {
+        Error::malformed(self.line(), message)
+    }
+
+    fn line(&self) -> usize {
         let seen = &self.bytes[..self.at.min(self.bytes.len())];
-        Error::malformed(
-            seen.iter().filter(|&&byte| byte == b'\n').count() + 1,
-            message,
-        )
+        seen.iter().filter(|&&byte| byte == b'\n').count() + 1
     }
 
     fn peek(&self) -> Option<u8> {
@@ -84,6 +88,11 @@ impl Reader<'_> {
 
     fn node(&mut self) -> Result<Node, Error> {
         self.space();
+        if self.values.add(0).is_err() {
+            // Again, as its line is only looked for where it is needed.
+            let seen = self.line();
+            self.values.add(seen)?;
+        }
         match self.peek() {
             Some(b'{') => self.nested(Self::map),
             Some(b'[') => self.nested(Self::list),

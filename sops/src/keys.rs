@@ -2,10 +2,14 @@
 
 use zeroize::Zeroizing;
 
+use crate::count::Work;
+
 #[cfg(feature = "age")]
 mod age;
 #[cfg(feature = "pgp")]
 mod pgp;
+#[cfg(feature = "age")]
+mod ssh;
 
 /// Identities that decrypt data keys without asking anyone. They are those of one object, and of no other.
 #[derive(Default)]
@@ -107,25 +111,30 @@ impl Keys {
 
     /// What was encrypted for an age recipient.
     #[cfg(feature = "age")]
-    pub(crate) fn age(&self, recipient: &str, enc: &str) -> Result<Zeroizing<Vec<u8>>, String> {
-        self.age.decrypt(recipient, enc)
+    pub(crate) fn age(
+        &self,
+        recipient: &str,
+        enc: &str,
+        work: &mut Work,
+    ) -> Result<Zeroizing<Vec<u8>>, String> {
+        self.age.decrypt(recipient, enc, work)
     }
 
     #[cfg(not(feature = "age"))]
     #[expect(clippy::unused_self, reason = "the same in every build")]
-    pub(crate) fn age(&self, _: &str, _: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+    pub(crate) fn age(&self, _: &str, _: &str, _: &mut Work) -> Result<Zeroizing<Vec<u8>>, String> {
         Err("this program was built without age".to_owned())
     }
 
     /// What was encrypted for a PGP key.
     #[cfg(feature = "pgp")]
-    pub(crate) fn pgp(&self, enc: &str) -> Result<Zeroizing<Vec<u8>>, String> {
-        self.pgp.decrypt(enc)
+    pub(crate) fn pgp(&self, enc: &str, work: &mut Work) -> Result<Zeroizing<Vec<u8>>, String> {
+        self.pgp.decrypt(enc, work)
     }
 
     #[cfg(not(feature = "pgp"))]
     #[expect(clippy::unused_self, reason = "the same in every build")]
-    pub(crate) fn pgp(&self, _: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+    pub(crate) fn pgp(&self, _: &str, _: &mut Work) -> Result<Zeroizing<Vec<u8>>, String> {
         Err("this program was built without PGP".to_owned())
     }
 }

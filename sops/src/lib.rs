@@ -16,6 +16,7 @@
 //! Comments of YAML are not part of what it gives; those of dotenv and ini are.
 
 mod cipher;
+mod count;
 mod data_key;
 mod dotenv;
 mod emit;
@@ -73,7 +74,7 @@ pub async fn decrypt(
     let key = data_key::find(&metadata, keys, service).await?;
     walk::decrypt(&mut documents, &metadata, &key)?;
     match format {
-        Format::Yaml => Ok(emit::yaml(&documents, bytes.len())),
+        Format::Yaml => emit::yaml(&documents, bytes.len()),
         Format::Json => emit::json(&documents, bytes.len()),
         Format::Binary => emit::binary(documents),
         Format::Dotenv => emit::dotenv(&documents, bytes.len()),

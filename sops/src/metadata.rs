@@ -115,11 +115,15 @@ fn scope(table: &Table) -> Result<Scope, Error> {
 
 fn groups(table: &Table) -> Result<Vec<Vec<Recipient>>, Error> {
     let flat = group(table)?;
-    let groups = if flat.is_empty() {
-        list(table, "key_groups")?
-            .into_iter()
-            .map(group)
-            .collect::<Result<_, _>>()?
+    let groups: Vec<_> = if flat.is_empty() {
+        let tables = list(table, "key_groups")?;
+        if tables.len() > limits::GROUPS {
+            return Err(Error::Metadata(format!(
+                "it has more than {} groups of recipients",
+                limits::GROUPS
+            )));
+        }
+        tables.into_iter().map(group).collect::<Result<_, _>>()?
     } else {
         vec![flat]
     };
@@ -128,15 +132,30 @@ fn groups(table: &Table) -> Result<Vec<Vec<Recipient>>, Error> {
             "it names no recipient of the data key".to_owned(),
         ));
     }
-    if groups.iter().map(Vec::len).sum::<usize>() > limits::RECIPIENTS
-        || groups.len() > usize::from(u8::MAX)
-    {
-        return Err(Error::Metadata(format!(
-            "it names more than {} recipients of the data key",
-            limits::RECIPIENTS
-        )));
+    if groups.iter().map(Vec::len).sum::<usize>() > limits::RECIPIENTS {
+        return Err(too_many());
     }
     Ok(groups)
+}
+
+fn too_many() -> Error {
+    Error::Metadata(format!(
+        "it names more than {} recipients of the data key",
+        limits::RECIPIENTS
+    ))
+}
+
+/// What is encrypted for a recipient. Nothing reads it before its length is known.
+fn enc(key: &Table, list: &str) -> Result<String, Error> {
+    let enc = text(key, "enc");
+    if enc.len() > limits::ENC {
+        return Err(Error::Metadata(format!(
+            "an `enc` of `{list}` has {} bytes, and at most {} are read: encrypt the file anew with `sops encrypt`",
+            enc.len(),
+            limits::ENC
+        )));
+    }
+    Ok(enc)
 }
 
 /// The recipients of one group, in the order that SOPS gives them.
@@ -147,13 +166,13 @@ fn group(table: &Table) -> Result<Vec<Recipient>, Error> {
             arn: text(key, "arn"),
             role: Some(text(key, "role")).filter(|role| !role.is_empty()),
             context: context(key)?,
-            enc: text(key, "enc"),
+            enc: enc(key, "kms")?,
         });
     }
     for key in list(table, "gcp_kms")? {
         recipients.push(Recipient::GcpKms {
             resource_id: text(key, "resource_id"),
-            enc: text(key, "enc"),
+            enc: enc(key, "gcp_kms")?,
         });
     }
     for key in list(table, "azure_kv")? {
@@ -161,7 +180,7 @@ fn group(table: &Table) -> Result<Vec<Recipient>, Error> {
             vault_url: text(key, "vault_url"),
             name: text(key, "name"),
             version: text(key, "version"),
-            enc: text(key, "enc"),
+            enc: enc(key, "azure_kv")?,
         });
     }
     for key in list(table, "hc_vault")? {
@@ -169,19 +188,19 @@ fn group(table: &Table) -> Result<Vec<Recipient>, Error> {
             address: text(key, "vault_address"),
             engine_path: text(key, "engine_path"),
             key_name: text(key, "key_name"),
-            enc: text(key, "enc"),
+            enc: enc(key, "hc_vault")?,
         });
     }
     for key in list(table, "pgp")? {
         recipients.push(Recipient::Pgp {
             fingerprint: text(key, "fp"),
-            enc: text(key, "enc"),
+            enc: enc(key, "pgp")?,
         });
     }
     for key in list(table, "age")? {
         recipients.push(Recipient::Age {
             recipient: text(key, "recipient"),
-            enc: text(key, "enc"),
+            enc: enc(key, "age")?,
         });
     }
     // What has encrypted data keys under a name that is not known.
@@ -211,10 +230,14 @@ fn group(table: &Table) -> Result<Vec<Recipient>, Error> {
 fn context(key: &Table) -> Result<BTreeMap<String, String>, Error> {
     match get(key, "context") {
         None | Some(Node::Leaf(Leaf::Null)) => Ok(BTreeMap::new()),
+        Some(Node::Map(items)) if items.len() > limits::CONTEXT => Err(Error::Metadata(format!(
+            "a `context` of `kms` has more than {} members",
+            limits::CONTEXT
+        ))),
         Some(Node::Map(items)) => Ok(items
             .iter()
             .filter_map(|item| match item {
-                Item::Entry(name, _) => Some((name.clone(), text(items, name))),
+                Item::Entry(name, value) => Some((name.clone(), as_text(value))),
                 Item::Comment(_) => None,
             })
             .collect()),
@@ -233,12 +256,16 @@ fn get<'a>(table: &'a Table, name: &str) -> Option<&'a Node> {
 
 /// A member as text; empty where there is none, or no text.
 fn text(table: &Table, name: &str) -> String {
-    match get(table, name) {
-        Some(Node::Leaf(Leaf::Text(text))) => String::from_utf8_lossy(text).into_owned(),
-        Some(Node::Leaf(Leaf::Int(number))) => number.to_string(),
-        Some(Node::Leaf(Leaf::Float(number))) => crate::number::plain(*number),
-        Some(Node::Leaf(Leaf::Bool(value))) => value.to_string(),
-        Some(Node::Leaf(Leaf::Time(time))) => time.clone(),
+    get(table, name).map(as_text).unwrap_or_default()
+}
+
+fn as_text(node: &Node) -> String {
+    match node {
+        Node::Leaf(Leaf::Text(text)) => String::from_utf8_lossy(text).into_owned(),
+        Node::Leaf(Leaf::Int(number)) => number.to_string(),
+        Node::Leaf(Leaf::Float(number)) => crate::number::plain(*number),
+        Node::Leaf(Leaf::Bool(value)) => value.to_string(),
+        Node::Leaf(Leaf::Time(time)) => time.clone(),
         _ => String::new(),
     }
 }
@@ -249,6 +276,7 @@ fn list<'a>(table: &'a Table, name: &str) -> Result<Vec<&'a Table>, Error> {
     match get(table, name) {
         None | Some(Node::Leaf(Leaf::Null)) => Ok(Vec::new()),
         Some(Node::Map(items)) if items.is_empty() => Ok(Vec::new()),
+        Some(Node::List(nodes)) if nodes.len() > limits::RECIPIENTS => Err(too_many()),
         Some(Node::List(nodes)) => nodes
             .iter()
             .map(|node| match node {

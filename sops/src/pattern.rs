@@ -6,6 +6,12 @@ use regex::Regex;
 
 /// An expression that matches what Go's `regexp` matches.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+    if pattern.len() > crate::limits::PATTERN {
+        return Err(format!(
+            "the regular expression is longer than {} bytes",
+            crate::limits::PATTERN
+        ));
+    }
     let translated = translate(pattern)?;
     regex::RegexBuilder::new(&translated)
         .size_limit(1 << 20)

@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha512};
 
 use crate::cipher::{self, Cipher, KEY, Kind};
 use crate::error::{Error, shown};
+use crate::limits;
 use crate::metadata::Metadata;
 use crate::node::{Item, Leaf, Node};
 use crate::scope::Verdict;
@@ -78,6 +79,9 @@ impl Walk<'_> {
                             let length = self.aad.len();
                             self.aad.push_str(key);
                             self.aad.push(':');
+                            if self.aad.len() > limits::PATH {
+                                return Err(self.refuse("has keys above it that are too long"));
+                            }
                             self.node(value, matched)?;
                             self.aad.truncate(length);
                         }

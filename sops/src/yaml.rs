@@ -7,12 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use zeroize::Zeroizing;
 
+use crate::count::Values;
 use crate::error::{Error, shown};
 use crate::limits;
 use crate::node::{Item, Leaf, Node};
 
+mod meter;
 mod scalar;
 
+use meter::Meter;
 pub(crate) use scalar::needs_quotes;
 
 /// The documents of a file. Each is a mapping; an empty one is a mapping without members.
@@ -31,8 +34,11 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Node>, Error> {
         anchors: HashMap::new(),
         documents: Vec::new(),
         budget: limits::ALIASES,
+        values: Values::default(),
     };
-    for event in Parser::new_from_str(text) {
+    let meter = Meter::default();
+    for event in Parser::new_from_iter(meter.over(text)) {
+        meter.value()?;
         let (event, span) = event.map_err(|error| {
             Error::malformed(
                 error.marker().line(),
@@ -41,6 +47,7 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Node>, Error> {
         })?;
         loader.event(event, span)?;
     }
+    meter.value()?;
     Ok(loader.documents)
 }
 
@@ -71,7 +78,9 @@ struct Loader {
     stack: Vec<Open>,
     anchors: HashMap<usize, Anchored>,
     documents: Vec<Node>,
+    /// Bytes that anchors and aliases may still take.
     budget: usize,
+    values: Values,
 }
 
 impl Loader {
@@ -83,6 +92,7 @@ impl Loader {
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
+                short(tag.as_deref(), line)?;
                 let leaf = resolve(&text, style, tag.as_deref(), line)?;
                 self.add(Node::Leaf(leaf), anchor, line)
             }
@@ -102,16 +112,19 @@ impl Loader {
                 let node = anchored.node.clone();
                 self.add(node, 0, line)
             }
-            Event::MappingStart(anchor, _) => self.open(
-                Partial::Map {
+            Event::MappingStart(anchor, tag) => {
+                short(tag.as_deref(), line)?;
+                let map = Partial::Map {
                     items: Vec::new(),
                     keys: HashSet::new(),
                     key: None,
-                },
-                anchor,
-                line,
-            ),
-            Event::SequenceStart(anchor, _) => self.open(Partial::List(Vec::new()), anchor, line),
+                };
+                self.open(map, anchor, line)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                short(tag.as_deref(), line)?;
+                self.open(Partial::List(Vec::new()), anchor, line)
+            }
             Event::MappingEnd | Event::SequenceEnd => {
                 let Some(open) = self.stack.pop() else {
                     return Ok(());
@@ -147,7 +160,8 @@ impl Loader {
     fn add(&mut self, node: Node, anchor: usize, line: usize) -> Result<(), Error> {
         if anchor > 0 {
             let cost = cost(&node);
-            self.budget = self.budget.checked_sub(cost).ok_or_else(|| {
+            let taken = cost + size_of::<Anchored>();
+            self.budget = self.budget.checked_sub(taken).ok_or_else(|| {
                 Error::malformed(line, "the anchors of the file make it too large")
             })?;
             let depth = depth(&node);
@@ -172,13 +186,16 @@ impl Loader {
                         ));
                     }
                 };
+                self.values.add(line)?;
                 self.documents.push(document);
             }
             Some(Partial::List(nodes)) => {
+                self.values.add(line)?;
                 nodes.push(node);
             }
             Some(Partial::Map { items, keys, key }) => match key.take() {
                 Some(key) => {
+                    self.values.add(line)?;
                     items.push(Item::Entry(key, node));
                 }
                 None => {
@@ -224,6 +241,16 @@ fn depth(node: &Node) -> usize {
     }
 }
 
+fn short(tag: Option<&Tag>, line: usize) -> Result<(), Error> {
+    if tag.is_some_and(|tag| tag.handle.len() + tag.suffix.len() > limits::TAG) {
+        return Err(Error::malformed(
+            line,
+            format!("a tag is longer than {} bytes", limits::TAG),
+        ));
+    }
+    Ok(())
+}
+
 fn too_deep(line: usize) -> Error {
     Error::malformed(
         line,
@@ -231,19 +258,30 @@ fn too_deep(line: usize) -> Error {
     )
 }
 
+/// What an allocation takes besides its bytes.
+const ALLOCATION: usize = 16;
+
+/// The bytes of memory that a copy of a node takes.
 fn cost(node: &Node) -> usize {
-    1 + match node {
-        Node::Leaf(Leaf::Text(text)) => text.len(),
-        Node::Leaf(_) => 0,
-        Node::List(nodes) => nodes.iter().map(cost).sum(),
-        Node::Map(items) => items
-            .iter()
-            .map(|item| match item {
-                Item::Entry(key, node) => key.len() + cost(node),
-                Item::Comment(text) => text.len(),
-            })
-            .sum(),
-    }
+    size_of::<Node>()
+        + ALLOCATION
+        + match node {
+            Node::Leaf(Leaf::Text(text)) => text.len(),
+            Node::Leaf(Leaf::Time(text)) => text.len(),
+            Node::Leaf(_) => 0,
+            Node::List(nodes) => nodes.iter().map(cost).sum(),
+            Node::Map(items) => items
+                .iter()
+                .map(|item| {
+                    size_of::<Item>()
+                        + ALLOCATION
+                        + match item {
+                            Item::Entry(key, node) => key.len() + cost(node),
+                            Item::Comment(text) => text.len(),
+                        }
+                })
+                .sum(),
+        }
 }
 
 fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>, line: usize) -> Result<Leaf, Error> {

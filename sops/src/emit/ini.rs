@@ -13,7 +13,7 @@ pub(crate) fn ini(documents: &[Node], encrypted: usize) -> Result<Zeroizing<Vec<
         _ => &[],
     };
     // Keys are padded, so that it may become larger than the encrypted file.
-    let mut out = super::file(encrypted * 2);
+    let mut out = super::file(encrypted.saturating_mul(2));
     let last = sections.len().saturating_sub(1);
     for (index, section) in sections.iter().enumerate() {
         let Item::Entry(name, Node::Map(items)) = section else {
@@ -34,7 +34,7 @@ pub(crate) fn ini(documents: &[Node], encrypted: usize) -> Result<Zeroizing<Vec<
         } else if items.is_empty() {
             continue;
         }
-        entries(&mut out, items)?;
+        entries(&mut out, items, encrypted)?;
         if index < last {
             out.push(b'\n');
         }
@@ -42,7 +42,7 @@ pub(crate) fn ini(documents: &[Node], encrypted: usize) -> Result<Zeroizing<Vec<
     Ok(out)
 }
 
-fn entries(out: &mut Vec<u8>, items: &[Item]) -> Result<(), Error> {
+fn entries(out: &mut Vec<u8>, items: &[Item], encrypted: usize) -> Result<(), Error> {
     let width = items
         .iter()
         .filter_map(|item| match item {
@@ -72,6 +72,7 @@ fn entries(out: &mut Vec<u8>, items: &[Item]) -> Result<(), Error> {
         if let Some(text) = above {
             comment(out, text);
         }
+        super::fits(out, width, encrypted, "ini")?;
         let key = quoted(key);
         out.extend_from_slice(key.as_bytes());
         out.extend(std::iter::repeat_n(b' ', width - key.len()));

@@ -10,26 +10,28 @@ use crate::number;
 pub(crate) fn json(documents: &[Node], encrypted: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut out = super::file(encrypted);
     if let Some(document) = documents.first() {
-        node(&mut out, document, 0)?;
+        node(&mut out, document, 0, encrypted)?;
     }
     out.push(b'\n');
     Ok(out)
 }
 
-fn node(out: &mut Vec<u8>, node: &Node, depth: usize) -> Result<(), Error> {
+fn node(out: &mut Vec<u8>, node: &Node, depth: usize, encrypted: usize) -> Result<(), Error> {
+    super::fits(out, depth, encrypted, "JSON")?;
     match node {
         Node::Map(items) => {
             let entries = items.iter().filter_map(|item| match item {
                 Item::Entry(key, node) => Some((Some(key), node)),
                 Item::Comment(_) => None,
             });
-            nested(out, [b'{', b'}'], entries, depth)
+            nested(out, [b'{', b'}'], entries, depth, encrypted)
         }
         Node::List(nodes) => nested(
             out,
             [b'[', b']'],
             nodes.iter().map(|node| (None, node)),
             depth,
+            encrypted,
         ),
         Node::Leaf(leaf) => {
             match leaf {
@@ -56,6 +58,7 @@ fn nested<'a>(
     [open, close]: [u8; 2],
     entries: impl Iterator<Item = (Option<&'a String>, &'a Node)>,
     depth: usize,
+    encrypted: usize,
 ) -> Result<(), Error> {
     out.push(open);
     let mut empty = true;
@@ -69,7 +72,7 @@ fn nested<'a>(
             quoted(out, key.as_bytes());
             out.extend_from_slice(b": ");
         }
-        node(out, value, depth + 1).map_err(|error| match (error, key) {
+        node(out, value, depth + 1, encrypted).map_err(|error| match (error, key) {
             (Error::Plain { format, why }, Some(key)) if !why.contains(" at ") => Error::Plain {
                 format,
                 why: format!("{why} at {}", shown(key)),

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::error::Error;
 use crate::node::{Item, Leaf, Node};
 use crate::number;
 use crate::yaml::needs_quotes;
@@ -14,22 +15,29 @@ const INDENT: usize = 4;
 const LONG: usize = 128;
 
 /// Documents, without comments.
-pub(crate) fn yaml(documents: &[Node], encrypted: usize) -> Zeroizing<Vec<u8>> {
+pub(crate) fn yaml(documents: &[Node], encrypted: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut out = super::file(encrypted);
     for (index, document) in documents.iter().enumerate() {
         if index > 0 {
             out.extend_from_slice(b"---\n");
         }
-        node(&mut out, document, 0, false);
+        node(&mut out, document, 0, false, encrypted)?;
         if matches!(document, Node::Map(items) if items.is_empty()) {
             out.push(b'\n');
         }
     }
-    out
+    Ok(out)
 }
 
 /// A node from the present place on. `inline`: a map or a list begins on this line, behind the dash of a list.
-fn node(out: &mut Vec<u8>, node_: &Node, depth: usize, inline: bool) {
+fn node(
+    out: &mut Vec<u8>,
+    node_: &Node,
+    depth: usize,
+    inline: bool,
+    encrypted: usize,
+) -> Result<(), Error> {
+    super::fits(out, depth * INDENT, encrypted, "YAML")?;
     let mut first = inline;
     let mut indent = |out: &mut Vec<u8>| {
         if !std::mem::take(&mut first) {
@@ -54,10 +62,10 @@ fn node(out: &mut Vec<u8>, node_: &Node, depth: usize, inline: bool) {
                 out.push(b':');
                 if is_block(value) {
                     out.push(b'\n');
-                    node(out, value, depth + 1, false);
+                    node(out, value, depth + 1, false, encrypted)?;
                 } else {
                     out.push(b' ');
-                    node(out, value, depth + 1, true);
+                    node(out, value, depth + 1, true, encrypted)?;
                     out.push(b'\n');
                 }
             }
@@ -67,7 +75,7 @@ fn node(out: &mut Vec<u8>, node_: &Node, depth: usize, inline: bool) {
                 indent(out);
                 out.push(b'-');
                 out.extend(std::iter::repeat_n(b' ', INDENT - 1));
-                node(out, value, depth + 1, true);
+                node(out, value, depth + 1, true, encrypted)?;
                 if !is_block(value) {
                     out.push(b'\n');
                 }
@@ -77,6 +85,7 @@ fn node(out: &mut Vec<u8>, node_: &Node, depth: usize, inline: bool) {
         Node::List(_) => out.extend_from_slice(b"[]"),
         Node::Leaf(value) => leaf(out, value),
     }
+    Ok(())
 }
 
 fn is_block(node: &Node) -> bool {

@@ -3,9 +3,11 @@
 use std::io::Read as _;
 
 use age::armor::ArmoredReader;
-use age::{DecryptError, Decryptor, Identity, ssh, x25519};
+use age::{DecryptError, Decryptor, Identity, x25519};
 use zeroize::Zeroizing;
 
+use super::ssh;
+use crate::count::Work;
 use crate::limits;
 
 #[derive(Default)]
@@ -19,7 +21,7 @@ impl Identities {
     pub(super) fn add(&mut self, text: &str) -> Result<(), String> {
         let before = self.0.len();
         if text.contains("PRIVATE KEY-----") {
-            self.0.push(ssh_identity(text)?);
+            self.0.push(ssh::identity(text)?);
         } else {
             for (index, line) in text.lines().enumerate() {
                 let line = line.trim();
@@ -41,7 +43,12 @@ impl Identities {
         Ok(())
     }
 
-    pub(super) fn decrypt(&self, recipient: &str, enc: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+    pub(super) fn decrypt(
+        &self,
+        recipient: &str,
+        enc: &str,
+        work: &mut Work,
+    ) -> Result<Zeroizing<Vec<u8>>, String> {
         if recipient.starts_with("age1pq1") {
             return Err("recipients of the post-quantum kind age1pq are not supported: add one of the kind age1".to_owned());
         }
@@ -51,19 +58,34 @@ impl Identities {
         if enc.is_empty() {
             return Err("the file holds no data key for it".to_owned());
         }
-        let decryptor = Decryptor::new_buffered(ArmoredReader::new(enc.as_bytes()))
-            .map_err(|error| reason(&error).to_owned())?;
+        let changed = || "what is encrypted for it was changed".to_owned();
+        let mut file = Vec::with_capacity(enc.len());
+        ArmoredReader::new(enc.as_bytes())
+            .read_to_end(&mut file)
+            .map_err(|_| changed())?;
+        work.add(self.0.len() * stanzas(&file)?)?;
+        let decryptor =
+            Decryptor::new_buffered(file.as_slice()).map_err(|error| reason(&error).to_owned())?;
         if decryptor.is_scrypt() {
             return Err("it is encrypted with a passphrase".to_owned());
         }
         let reader = decryptor
             .decrypt(self.0.iter().map(|identity| &**identity as &dyn Identity))
-            .map_err(|error| reason(&error).to_owned())?;
+            .map_err(|error| {
+                // It was for one of them, whose key was used.
+                if !matches!(error, DecryptError::NoMatchingKeys)
+                    && let Err(why) = work.add(limits::HEAVY)
+                {
+                    return why;
+                }
+                reason(&error).to_owned()
+            })?;
+        work.add(limits::HEAVY)?;
         let mut part = Zeroizing::new(Vec::with_capacity(64));
         reader
             .take(limits::PART)
             .read_to_end(&mut part)
-            .map_err(|_| "what is encrypted for it was changed".to_owned())?;
+            .map_err(|_| changed())?;
         Ok(part)
     }
 }
@@ -85,18 +107,27 @@ fn native(line: &str) -> Result<Box<dyn Identity + Send + Sync>, &'static str> {
         .map_err(|_| "is no age identity, which begins with AGE-SECRET-KEY-1")
 }
 
-fn ssh_identity(text: &str) -> Result<Box<dyn Identity + Send + Sync>, String> {
-    let start = text.find("-----BEGIN").unwrap_or(0);
-    match ssh::Identity::from_buffer(&text.as_bytes()[start..], None) {
-        Ok(identity @ ssh::Identity::Unencrypted(_)) => Ok(Box::new(identity)),
-        Ok(ssh::Identity::Encrypted(_)) => {
-            Err("the SSH key has a passphrase: take it off with `ssh-keygen -p`".to_owned())
+/// How many stanzas a header has that an identity may try.
+///
+/// # Errors
+/// One clause, where the header is longer than age reads in a moment.
+fn stanzas(file: &[u8]) -> Result<usize, String> {
+    let mut lines = 0;
+    let mut stanzas = 0;
+    for line in file.split(|&byte| byte == b'\n') {
+        if line.starts_with(b"---") {
+            break;
         }
-        Ok(ssh::Identity::Unsupported(_)) => {
-            Err("the SSH key is of a kind that age does not take: ed25519 and RSA are".to_owned())
+        lines += 1;
+        if lines > limits::HEADER_LINES {
+            return Err(format!(
+                "what is encrypted for it has a header of more than {} lines, and SOPS writes a few",
+                limits::HEADER_LINES
+            ));
         }
-        Err(_) => Err("it is no SSH key of OpenSSH".to_owned()),
+        stanzas += usize::from(line.starts_with(b"-> X25519 ") || line.starts_with(b"-> ssh-"));
     }
+    Ok(stanzas)
 }
 
 fn reason(error: &DecryptError) -> &'static str {

@@ -12,6 +12,7 @@
 
 mod formats;
 mod generated;
+mod limits;
 mod recipients;
 mod scopes;
 mod services;
