@@ -8,12 +8,6 @@ use crate::node::{Item, Leaf, Node};
 
 /// The lines of a file. A key that is there twice stays there twice, as SOPS leaves it.
 pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Item>, Error> {
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        return Err(Error::malformed(
-            1,
-            "the file begins with a byte order mark, which SOPS takes for a part of the first key: take it off",
-        ));
-    }
     let mut items = Vec::new();
     let mut values = Values::default();
     let mut rest = bytes;
@@ -36,8 +30,8 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Item>, Error> {
             return Err(wrong("a line is neither KEY=value nor a comment"));
         };
         let key = std::str::from_utf8(&line[..equals]).map_err(|_| wrong("a key is not UTF-8"))?;
-        // The lines of the metadata are never encrypted, so it is one that a tool put there.
-        if key.starts_with("sops_") && line.ends_with(b"\r") {
+        // SOPS writes none there, so that a tool put it there.
+        if matches!(key, "sops_mac" | "sops_lastmodified") && line.ends_with(b"\r") {
             return Err(wrong(
                 "the lines of the file end in \\r\\n, and were \\n when it was encrypted: have Git leave them alone (`*.env -text` in .gitattributes), and restore the file",
             ));
@@ -46,6 +40,22 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Item>, Error> {
         items.push(Item::Entry(key.to_owned(), Node::Leaf(Leaf::Text(value))));
     }
     Ok(items)
+}
+
+/// Says so where it may be a byte order mark that a file is refused for: SOPS takes it for a part of the first key, and
+/// one that was there when the file was encrypted does no harm.
+pub(crate) fn with_mark(bytes: &[u8], error: Error) -> Error {
+    match error {
+        Error::Value { .. } | Error::MacMismatch | Error::Malformed { line: 1, .. }
+            if bytes.starts_with(b"\xef\xbb\xbf") =>
+        {
+            Error::malformed(
+                1,
+                "the file begins with a byte order mark, which was not there when it was encrypted: take it off",
+            )
+        }
+        error => error,
+    }
 }
 
 /// A newline is written as a backslash and an n.

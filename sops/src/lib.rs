@@ -67,12 +67,17 @@ pub async fn decrypt(
     let (mut documents, table) = match format {
         Format::Yaml => metadata::split(yaml::load(bytes)?)?,
         Format::Json | Format::Binary => metadata::split(vec![json::load(bytes)?])?,
-        Format::Dotenv => flat::split_prefixed(dotenv::load(bytes)?)?,
+        Format::Dotenv => flat::split_prefixed(
+            dotenv::load(bytes).map_err(|error| dotenv::with_mark(bytes, error))?,
+        )?,
         Format::Ini => flat::split_section(ini::load(bytes)?)?,
     };
     let metadata = metadata::read(&table)?;
     let key = data_key::find(&metadata, keys, service).await?;
-    walk::decrypt(&mut documents, &metadata, &key)?;
+    walk::decrypt(&mut documents, &metadata, &key).map_err(|error| match format {
+        Format::Dotenv => dotenv::with_mark(bytes, error),
+        _ => error,
+    })?;
     match format {
         Format::Yaml => emit::yaml(&documents, bytes.len()),
         Format::Json => emit::json(&documents, bytes.len()),

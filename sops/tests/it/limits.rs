@@ -269,6 +269,9 @@ fn dotenv_with_windows_line_ends_or_a_byte_order_mark_says_so() {
         );
         says(sops, &|file| format!("\u{feff}{file}"), "byte order mark");
     }
+    // One that was there when it was encrypted is a part of the first key.
+    let encrypted = new.encrypt(&[], "a.env", "\u{feff}A=b\n".as_bytes());
+    assert_eq!(text(&open("a.env", &encrypted)), "\u{feff}A=b\n");
     // Values may end in \r by themselves.
     let encrypted = new.encrypt(&[], "a.env", b"A_unencrypted=b\r\nB=c\r\n");
     assert_eq!(
