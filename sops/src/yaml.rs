@@ -12,6 +12,7 @@ use crate::error::{Error, shown};
 use crate::limits;
 use crate::node::{Item, Leaf, Node};
 
+mod braces;
 mod meter;
 mod scalar;
 
@@ -37,7 +38,8 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Node>, Error> {
         values: Values::default(),
     };
     let meter = Meter::default();
-    for event in Parser::new_from_iter(meter.over(text)) {
+    let text = braces::indented(text);
+    for event in Parser::new_from_iter(meter.over(&text)) {
         meter.value()?;
         let (event, span) = event.map_err(|error| {
             Error::malformed(

@@ -157,6 +157,7 @@ fn documents_comments_and_anchors_are_read() {
         "text: |\n  line one\n  line two\nkept: |+\n  x\n\nfolded: >\n  a\n  b\ntext_unencrypted: |\n  line one\n   indented\nlead_unencrypted: |2\n    four\nend_unencrypted: |-\n  x\n",
         "empty: {}\nlist: []\nnothing:\nnested: [[], [{}], [[1, [2]]], {a: []}]\n",
         "\"quoted key\": 1\n'a: b': 2\n\"\\x07\": 3\n? long\n: 4\n",
+        "a: {} # t\nb:\n  c: {} # u\n  d: [] # v\ne: 1\n",
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\ndata:\n  a: YQ==\n",
     ];
     for plain in files {
