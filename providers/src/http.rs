@@ -8,8 +8,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use reqwest::dns::Resolve;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Certificate, Method, Request, Response, Url, redirect};
+use reqwest::{Certificate, ClientBuilder, Method, Request, Response, Url, redirect};
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
@@ -106,11 +107,34 @@ impl Client {
         ca_pem: Option<&[u8]>,
         timeout: Duration,
     ) -> Result<Self, Error> {
+        Self::built(reqwest::Client::builder(), proxies, ca_pem, timeout)
+    }
+
+    /// The same with names that are looked up so.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn resolving(
+        resolver: impl Resolve + 'static,
+        proxies: &Proxies,
+        ca_pem: Option<&[u8]>,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
+        let builder = reqwest::Client::builder().dns_resolver(resolver);
+        Self::built(builder, proxies, ca_pem, timeout)
+    }
+
+    fn built(
+        builder: ClientBuilder,
+        proxies: &Proxies,
+        ca_pem: Option<&[u8]>,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
         let unusable = || {
             let sentence = "there are no certificates to trust: put the system's CA bundle in place, or name a caFile";
             Error::new(ErrorKind::Invalid, sentence)
         };
-        let mut builder = reqwest::Client::builder()
+        let mut builder = builder
             .user_agent(concat!("jasm/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .referer(false)

@@ -1,7 +1,7 @@
 //! HTTP for what is no store: the artifacts and repositories that configuration comes from.
 //!
 //! The stores' own client with the same trust, the same proxies and no redirects. Inside the cluster no
-//! proxy is asked: none knows the names there.
+//! proxy is asked: none knows the names there. No name leads to the machine itself.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,6 +18,11 @@ pub use reqwest::Url;
 use crate::http::{Client, append, sensitive};
 use crate::proxy::Proxies;
 use crate::{Error, SecretBytes};
+
+mod resolver;
+
+use resolver::Resolver;
+pub use resolver::is_of_the_machine;
 
 /// How long a connection may take to be made is two fifths of this.
 const TIMEOUT: Duration = Duration::from_secs(25);
@@ -102,8 +107,8 @@ impl Web {
 
     fn through(proxies: &Proxies, ca_pem: Option<&[u8]>) -> Result<Self, Error> {
         Ok(Self {
-            inside: Client::through(&Proxies::default(), ca_pem, TIMEOUT)?,
-            outside: Client::through(proxies, ca_pem, TIMEOUT)?,
+            inside: Client::resolving(Resolver, &Proxies::default(), ca_pem, TIMEOUT)?,
+            outside: Client::resolving(Resolver, proxies, ca_pem, TIMEOUT)?,
         })
     }
 

@@ -1,9 +1,9 @@
 //! The address of a Git repository that may be asked. Pure.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use jasm_providers::web::Url;
+use jasm_providers::web::{self, Url};
 
 /// A repository that is reached over HTTP.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -128,17 +128,7 @@ pub(super) fn is_of_the_machine(url: &Url) -> bool {
     if host == "metadata.google.internal" {
         return true;
     }
-    match ip(host) {
-        Some(IpAddr::V4(v4)) => v4.is_link_local(),
-        Some(IpAddr::V6(v6)) => {
-            let mapped = v6
-                .to_ipv4_mapped()
-                .is_some_and(|v4: Ipv4Addr| v4.is_link_local());
-            // RFC 4291, 2.5.6; and the address of AWS.
-            mapped || v6.segments()[0] & 0xffc0 == 0xfe80 || v6.segments()[..2] == [0xfd00, 0x0ec2]
-        }
-        None => false,
-    }
+    ip(host).is_some_and(web::is_of_the_machine)
 }
 
 #[cfg(test)]
