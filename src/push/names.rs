@@ -19,8 +19,6 @@ use crate::yaml::clip;
 const PARAMETER_ARN: usize = 1011;
 /// Characters of App Configuration's keys that JASM reads, besides letters and digits.
 const APP_CONFIGURATION: &str = "/._-:@+=$";
-/// What Secrets Manager adds to a name in its ARN, behind a `-`.
-const SECRETS_MANAGER_SUFFIX: usize = 6;
 
 /// A name that the store cannot have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,17 +121,6 @@ impl<'a> Names<'a> {
     /// Names that the service keeps for itself, beyond the grammar of the kind.
     fn reserved(&self, kind: Kind, name: &str) -> Option<String> {
         match kind {
-            // AWS: CreateSecret, Name: such a name cannot be told from the end of an ARN.
-            Kind::AwsSecretsManager => {
-                let last = name.rsplit_once('-').map(|(_, last)| last);
-                let mistaken = last.is_some_and(|last| {
-                    last.len() == SECRETS_MANAGER_SUFFIX
-                        && last.chars().all(|c| c.is_ascii_alphanumeric())
-                });
-                mistaken.then(|| {
-                    "ends in \"-\" and six characters, as Secrets Manager's own ARNs do: set or change secrets.suffix, or rename the key".to_owned()
-                })
-            }
             Kind::AwsParameterStore => self.reserved_parameter(name),
             // Azure: what begins so is a feature flag or another setting of the service's own.
             Kind::AzureAppConfiguration => name.starts_with(".appconfig.").then(|| {
