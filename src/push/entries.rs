@@ -15,7 +15,7 @@ use jasm_providers::SecretBytes;
 use crate::pull::render::files::quoted;
 use crate::push::crd::{Configs, SecretManagerConfigSpec};
 use crate::push::files::{self, Pair};
-use crate::push::layout::{self, Found, Service, path_of};
+use crate::push::layout::{self, Found, Gap, Service, path_of};
 use crate::push::limits;
 use crate::push::names::{self, Names};
 use crate::push::route::{self, Destination, Kinds, Shape};
@@ -114,8 +114,8 @@ pub struct Desired {
     pub failed: Vec<Failed>,
     /// What an author should know, one sentence each.
     pub warnings: Vec<String>,
-    /// Why the source may have more entries than these, one sentence each: nothing is to be deleted.
-    pub gaps: Vec<String>,
+    /// Where the source may have more entries than these.
+    pub gaps: Vec<Gap>,
 }
 
 impl Desired {
@@ -280,7 +280,7 @@ struct Gather<'a> {
     problems: Vec<files::Problem>,
     read: BTreeSet<String>,
     warnings: Vec<String>,
-    gaps: Vec<String>,
+    gaps: Vec<Gap>,
 }
 
 impl<'a> Gather<'a> {
@@ -324,8 +324,10 @@ impl<'a> Gather<'a> {
             }
         };
         if pairs.is_empty() {
-            self.gaps
-                .push(format!("there is no key in \"{}\"", path_of(label)));
+            self.gaps.push(Gap {
+                service: Some(service.to_owned()),
+                why: format!("there is no key in \"{}\"", path_of(label)),
+            });
         } else if shape == Shape::Whole {
             self.candidates.push(Candidate {
                 destination,

@@ -53,9 +53,17 @@ pub struct Found {
     pub kustomization: Option<String>,
     /// What an author should know, one sentence each.
     pub warnings: Vec<String>,
-    /// Why the source may have more than what is read, one sentence each: what is missing from the result
-    /// is not to be deleted.
-    pub gaps: Vec<String>,
+    /// Where the source may have more than what is read.
+    pub gaps: Vec<Gap>,
+}
+
+/// Where a source may have more than what is read: what is missing from there is not to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// Of which service; none if it may be of any.
+    pub service: Option<String>,
+    /// Why, in one sentence.
+    pub why: String,
 }
 
 /// Why there is nothing to read.
@@ -225,15 +233,15 @@ pub fn find(
         found.warnings.extend(look.unmatched(&found.services));
     }
     for service in &found.services {
-        found.gaps.extend(look.misnamed(&service.folder));
+        found
+            .gaps
+            .extend(look.misnamed(&service.name, &service.folder));
     }
     let folders = left_out.iter().filter(|(_, left_out)| !left_out.is_file);
     for (path, LeftOut { why, .. }) in folders {
         if look.may_hold(path, &found.services) {
-            found.gaps.push(format!(
-                "\"{}\" was left out of the source: {why}",
-                path_of(path)
-            ));
+            let why = format!("\"{}\" was left out of the source: {why}", path_of(path));
+            found.gaps.push(Gap { service: None, why });
         }
     }
     Ok(found)
@@ -356,6 +364,10 @@ impl Look<'_> {
         let (mut environments, mut without) = (BTreeSet::new(), Vec::new());
         let (mut looked_at, mut there) = (Vec::new(), BTreeSet::new());
         for configuration in configurations {
+            let name = match last(parent(configuration)) {
+                "" => self.source().to_owned(),
+                name => name.to_owned(),
+            };
             let profiles = join(configuration, PROFILES);
             let (new, old) = (
                 join(&profiles, environment),
@@ -379,24 +391,20 @@ impl Look<'_> {
                     .children(configuration)
                     .filter(|name| *name != PROFILES);
                 environments.extend(old.map(str::to_owned));
-                without.push(configuration);
+                without.push((name, configuration));
                 continue;
             };
             let (files, names) = self.files(&folder);
             looked_at.push(folder.clone());
             if files.is_empty() {
                 there.extend(names);
-                found.gaps.push(format!(
-                    "there is nothing to read in \"{}\"",
-                    path_of(&folder)
-                ));
-                found.gaps.extend(self.misnamed(&folder));
+                found.gaps.push(Gap {
+                    why: format!("there is nothing to read in \"{}\"", path_of(&folder)),
+                    service: Some(name.clone()),
+                });
+                found.gaps.extend(self.misnamed(&name, &folder));
                 continue;
             }
-            let name = match last(parent(configuration)) {
-                "" => self.source().to_owned(),
-                name => name.to_owned(),
-            };
             found.services.push(Service {
                 name,
                 folder,
@@ -415,13 +423,16 @@ impl Look<'_> {
                 there,
             });
         }
-        found.gaps.extend(without.into_iter().map(|path| {
-            format!(
-                "\"{}\" has no environment \"{}\": nothing is read there",
-                path_of(path),
-                clip(environment)
-            )
-        }));
+        found
+            .gaps
+            .extend(without.into_iter().map(|(name, path)| Gap {
+                service: Some(name),
+                why: format!(
+                    "\"{}\" has no environment \"{}\": nothing is read there",
+                    path_of(path),
+                    clip(environment)
+                ),
+            }));
         Ok(found)
     }
 
@@ -475,8 +486,8 @@ impl Look<'_> {
         })
     }
 
-    /// Sentences about files in a folder whose names are all but what is looked for.
-    fn misnamed(&self, folder: &str) -> impl Iterator<Item = String> {
+    /// Files in a folder whose names are all but what is looked for.
+    fn misnamed(&self, service: &str, folder: &str) -> impl Iterator<Item = Gap> {
         let configs = self.spec.configs.as_ref();
         let names = self
             .paths
@@ -486,10 +497,12 @@ impl Look<'_> {
             .filter(move |name| !name.contains('/') && route::route(name, configs).is_none())
             .filter_map(move |name| {
                 let meant = route::meant(name)?;
-                Some(format!(
+                let why = format!(
                     "\"{}\" is not read: its name would have to be {meant}",
                     path_of(&join(folder, name))
-                ))
+                );
+                let service = Some(service.to_owned());
+                Some(Gap { service, why })
             })
     }
 

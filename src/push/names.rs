@@ -78,19 +78,26 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// What the names of all entries of this service begin with; none where those of others may as well.
+    #[must_use]
+    pub fn beginning(&self, kind: Kind) -> Option<String> {
+        let own = self.spec.secrets.prefix.is_none();
+        let configs = self.spec.configs.as_ref();
+        let begin = match kind {
+            Kind::AwsParameterStore => {
+                let path = configs.and_then(|configs| configs.parameter_path.as_ref());
+                path.is_none().then(|| self.parameter(""))
+            }
+            Kind::AzureAppConfiguration => Some(self.app_configuration("")),
+            Kind::AzureKeyVault => Some(dashed(&[self.prefix], "-") + "-"),
+            _ => Some(dashed(&[self.prefix], "-_") + "-"),
+        };
+        begin.filter(|_| own)
+    }
+
     fn flat(&self, key: &str, kept: &str) -> String {
-        let other = if kept.contains('_') { '_' } else { '-' };
         let suffix = self.spec.secrets.suffix.as_deref().unwrap_or_default();
-        let parts = [self.prefix, key, suffix.trim_start_matches('-')];
-        let mut name = String::new();
-        for part in parts.into_iter().filter(|part| !part.is_empty()) {
-            name.push('-');
-            name.extend(replaced(part, kept, other));
-        }
-        name.split('-')
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join("-")
+        dashed(&[self.prefix, key, suffix.trim_start_matches('-')], kept)
     }
 
     fn parameter(&self, key: &str) -> String {
@@ -185,6 +192,20 @@ pub fn folded(kind: Kind, name: &str) -> String {
         Kind::AzureKeyVault => name.to_ascii_lowercase(),
         _ => name.to_owned(),
     }
+}
+
+/// Parts with a dash between them, and none at an end or beside another.
+fn dashed(parts: &[&str], kept: &str) -> String {
+    let other = if kept.contains('_') { '_' } else { '-' };
+    let mut name = String::new();
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        name.push('-');
+        name.extend(replaced(part, kept, other));
+    }
+    name.split('-')
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
 #[cfg(test)]

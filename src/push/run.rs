@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use jasm_providers::SecretBytes;
+use jasm_providers::reference::Kind;
 use jasm_providers::sink::{Fingerprints, Owner};
 use jasm_sops::Keys;
 use tokio::time::Instant;
@@ -15,6 +16,8 @@ use super::crd::{DeletionPolicy, SecretManagerConfigSpec};
 use super::destination::{Destinations, destinations};
 use super::entries::{Desired, Entry, Failed, Skipped};
 use super::key_service::Services;
+use super::layout::Gap;
+use super::names::{self, Names};
 use super::outcome::{Outcome, Tally};
 use super::plan::Wanted;
 use super::route::Destination;
@@ -167,8 +170,7 @@ impl Push<'_> {
             warnings,
             gaps,
         } = desired;
-        // What may be in the source nevertheless is not taken away.
-        let whole = failed.is_empty() && gaps.is_empty();
+        let none_failed = failed.is_empty();
         let store_of = |destination: Destination| match destination {
             Destination::Secrets => to.secrets,
             Destination::Configs => to.configs.unwrap_or(to.secrets),
@@ -212,7 +214,7 @@ impl Push<'_> {
             details.failed.push((store.to_owned(), entry));
         }
         details.warnings = warnings;
-        details.warnings.extend(self.told(gaps));
+        details.warnings.extend(self.told(&gaps));
         details
             .warnings
             .iter()
@@ -227,6 +229,7 @@ impl Push<'_> {
             jobs.push((
                 name,
                 store.backend.kind(),
+                self.missed(&gaps, store.backend.kind()),
                 sink,
                 allowed,
                 wanted.remove(name).unwrap_or_default(),
@@ -234,11 +237,10 @@ impl Push<'_> {
             ));
         }
         let timeout = self.config.settings.store_timeout;
-        let gate = Gate::new(jobs.len(), whole);
+        let gate = Gate::new(jobs.len(), none_failed);
         let gate = &gate;
-        let runs = jobs
-            .into_iter()
-            .map(|(store, kind, sink, allowed, wanted, keep)| async move {
+        let runs = jobs.into_iter().map(
+            |(store, kind, missed, sink, allowed, wanted, keep)| async move {
                 let job = Job {
                     sink,
                     store,
@@ -248,6 +250,7 @@ impl Push<'_> {
                     revision,
                     wanted,
                     keep,
+                    missed: &missed,
                     recent,
                     gate,
                     deletion: self.spec.deletion_policy,
@@ -257,7 +260,8 @@ impl Push<'_> {
                     dry: self.dry,
                 };
                 (store.to_owned(), write::run(job).await)
-            });
+            },
+        );
         let mut stores = Vec::new();
         let mut refused = Vec::new();
         for (store, answer) in join_all(runs).await {
@@ -289,19 +293,33 @@ impl Push<'_> {
     }
 
     /// What keeps entries from being deleted, as notes.
-    fn told(&self, mut gaps: Vec<String>) -> Vec<String> {
-        if gaps.is_empty() {
-            return gaps;
+    fn told(&self, gaps: &[Gap]) -> Vec<String> {
+        let mut notes: Vec<_> = gaps.iter().take(GAPS).map(|gap| gap.why.clone()).collect();
+        match gaps.len().saturating_sub(GAPS) {
+            0 => {}
+            more => notes.push(format!("and {more} more such gaps")),
         }
-        let more = gaps.len().saturating_sub(GAPS);
-        gaps.truncate(GAPS);
-        if more > 0 {
-            gaps.push(format!("and {more} more such gaps"));
+        if !gaps.is_empty() && self.spec.deletion_policy == DeletionPolicy::Delete {
+            notes.push("as long as this is so, nothing that may be there is deleted".to_owned());
         }
-        if self.spec.deletion_policy == DeletionPolicy::Delete {
-            gaps.push("as long as this is so, nothing is deleted".to_owned());
+        notes
+    }
+
+    /// What tells which entries of a store may be in the source although they were not read.
+    fn missed(&self, gaps: &[Gap], kind: Kind) -> impl Fn(&str) -> bool + Send + Sync + use<> {
+        let beginnings: Option<Vec<String>> = { gaps.iter() }
+            .map(|gap| {
+                let begin = Names::new(self.spec, gap.service.as_deref()?).beginning(kind)?;
+                Some(names::folded(kind, &begin))
+            })
+            .collect();
+        move |name: &str| {
+            let name = names::folded(kind, name);
+            // One that may have any name is one that may have this.
+            beginnings
+                .as_ref()
+                .is_none_or(|all| all.iter().any(|begin| name.starts_with(begin.as_str())))
         }
-        gaps
     }
 
     /// Deletes everything that the object holds in its stores; how many entries that were.

@@ -53,6 +53,8 @@ pub struct Job<'a> {
     pub wanted: Vec<Wanted>,
     /// Names of what is in the source and is not to be written: it is not to be deleted either.
     pub keep: HashSet<String>,
+    /// Whether an entry of this name may be in the source although it was not read.
+    pub missed: &'a (dyn Fn(&str) -> bool + Send + Sync),
     /// What the object did of late; what this job does is added.
     pub recent: &'a Recent,
     /// Where it waits for the object's other store before it deletes.
@@ -222,6 +224,8 @@ pub async fn run(job: Job<'_>) -> Result<Report, Error> {
     } else {
         (Vec::new(), delete)
     };
+    let (missed, delete): (Vec<_>, Vec<_>) =
+        { delete.into_iter() }.partition(|held| (job.missed)(&held.name));
     // What was allowed once may be no more: nothing is taken away without a rule either.
     let (delete, forbidden): (Vec<_>, Vec<_>) =
         { delete.into_iter() }.partition(|held| (job.allowed)(&held.name));
@@ -235,7 +239,7 @@ pub async fn run(job: Job<'_>) -> Result<Report, Error> {
         .collect()
         .await;
     entries.extend(deleted);
-    let retained = retain.into_iter().chain(kept);
+    let retained = retain.into_iter().chain(kept).chain(missed);
     entries.extend(retained.map(|held| (held.name, Fate::Retained)));
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(Report {

@@ -326,7 +326,7 @@ async fn what_may_be_in_the_source_still_is_not_deleted() {
             actions.values().any(|action| action == "retained"),
             "{what}: {actions:?}"
         );
-        for said in [said, "nothing is deleted"] {
+        for said in [said, "nothing that may be there is deleted"] {
             assert!(call.out.contains(said), "{what}: {said}: {}", call.out);
         }
         whole();

@@ -317,9 +317,10 @@ fn an_empty_source_is_a_problem() {
     ]);
     assert_eq!(
         plain(&one, &spec("aws", "", "")).gaps,
-        [format!(
-            "there is no key in \"{PROD}application.properties\""
-        )]
+        [Gap {
+            service: Some("shop".into()),
+            why: format!("there is no key in \"{PROD}application.properties\""),
+        }]
     );
 }
 

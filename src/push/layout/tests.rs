@@ -49,7 +49,12 @@ fn gaps(paths: &[&str], left_out: &[&str], spec: &SecretManagerConfigSpec) -> Ve
             (path.trim_end_matches('/').to_owned(), left_out)
         })
         .collect();
-    find(&tree(paths), &left_out, spec).unwrap().gaps
+    let gaps = find(&tree(paths), &left_out, spec).unwrap().gaps;
+    let said = |gap: &Gap| match &gap.service {
+        Some(service) => format!("{service}: {}", gap.why),
+        None => gap.why.clone(),
+    };
+    gaps.iter().map(said).collect()
 }
 
 fn problem(paths: &[&str], spec: &SecretManagerConfigSpec) -> String {
@@ -95,7 +100,7 @@ fn services_of_a_monolith_are_called_as_their_folders() {
     assert_eq!(
         gaps(&paths, &[], &below),
         [
-            "\"apps/mail/deployment-configuration\" has no environment \"prod\": nothing is read there"
+            "mail: \"apps/mail/deployment-configuration\" has no environment \"prod\": nothing is read there"
         ]
     );
     assert_eq!(
@@ -324,7 +329,7 @@ fn a_name_that_was_mistyped_is_a_gap() {
     assert_eq!(
         of("application.secret.env"),
         [
-            "\"deployment-configuration/profiles/prod/application.secret.env\" is not read: its name would have to \
+            "repository: \"deployment-configuration/profiles/prod/application.secret.env\" is not read: its name would have to \
              be application.secrets.env"
         ]
     );

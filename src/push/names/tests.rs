@@ -114,6 +114,34 @@ fn what_a_store_cannot_have_is_refused() {
 }
 
 #[test]
+fn all_names_of_a_service_have_one_beginning() {
+    use Kind::*;
+    let kinds = [
+        AwsSecretsManager,
+        AwsParameterStore,
+        GcpSecretManager,
+        GcpParameterManager,
+        AzureKeyVault,
+        AzureAppConfiguration,
+    ];
+    let own = spec("aws", r#", "suffix": "x""#, "");
+    for kind in kinds {
+        let names = Names::new(&own, "my.shop");
+        let begin = names.beginning(kind).unwrap();
+        for key in ["a", "-b", "APIKEY"] {
+            let name = names.name(kind, key).unwrap();
+            assert!(name.starts_with(&begin), "{kind}: {name} {begin}");
+        }
+        let other = Names::new(&own, "other").name(kind, "a").unwrap();
+        assert!(!other.starts_with(&begin), "{kind}");
+        let shared = spec("aws", r#", "prefix": "p""#, "");
+        assert_eq!(Names::new(&shared, "my.shop").beginning(kind), None);
+    }
+    let path = spec("aws", "", r#", "parameterPath": "/x""#);
+    assert_eq!(Names::new(&path, "s").beginning(AwsParameterStore), None);
+}
+
+#[test]
 fn the_longest_names() {
     use Kind::*;
     let aws = spec("aws", "", "");

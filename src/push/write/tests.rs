@@ -286,6 +286,7 @@ impl Setting {
             revision: "main@sha1:1",
             wanted: wanted(source),
             keep: self.keep.clone(),
+            missed: &|name| name.starts_with("missed"),
             recent: &self.recent,
             gate: &Gate::new(1, other_is_whole),
             deletion: self.deletion,
@@ -316,6 +317,25 @@ fn fates(report: &Report) -> Vec<(&str, &'static str)> {
     entries
         .map(|(name, fate)| (name.as_str(), word(fate)))
         .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_be_in_the_source_unread_stays_and_the_rest_goes() {
+    let (store, setting) = (Arc::new(Store::default()), Setting::new());
+    setting
+        .run(
+            &store,
+            &source(&[("a", "1"), ("b", "2"), ("missed-c", "3")]),
+        )
+        .await;
+    assert_eq!(
+        fates(&setting.run(&store, &source(&[("a", "1")])).await),
+        [
+            ("a", "unchanged"),
+            ("b", "deleted"),
+            ("missed-c", "retained")
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]
