@@ -20,11 +20,11 @@ mod warnings;
 mod workload;
 
 pub use backends::{Azure, Gcp, Vault};
-pub use places::places;
+pub use places::{Places, places};
 pub use push::{Directory, Push, SourceRule};
 pub use read::duration;
 pub use store::{AwsEndpoint, Backend, Identity, Store};
-pub use warnings::Warning;
+pub use warnings::{RuleAt, Warning};
 
 /// Everything that an operator decides.
 #[derive(Debug, Clone, PartialEq, Eq)]

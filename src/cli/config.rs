@@ -6,7 +6,9 @@ use clap::{Args, Subcommand, ValueEnum as _};
 use serde_json::{Value, json};
 
 use crate::diagnostic::{self, Diagnostic};
-use crate::settings::{Backend, Identity, LogFormat, LogLevel, Push, Rights, Store, schema};
+use crate::settings::{
+    Backend, Identity, LogFormat, LogLevel, Push, Rights, RuleAt, Store, schema,
+};
 
 use super::operator::{Config, DOUBTFUL, Refused};
 use super::{Exit, Outcome, Stop, Streams};
@@ -110,7 +112,10 @@ fn doubts(config: &Config) -> Vec<Diagnostic> {
     warnings
         .map(|warning| {
             let place = match (warning.store, warning.rule) {
-                (Some(store), Some(rule)) => config.rule_place(store, rule),
+                (Some(store), Some(RuleAt::Allow(rule))) => config.rule_place(store, rule),
+                (Some(store), Some(RuleAt::AllowWrite(rule))) => {
+                    config.write_rule_place(store, rule)
+                }
                 (Some(store), None) => config.store_place(store),
                 (None, _) => None,
             };

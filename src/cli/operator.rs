@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Place, Rule, Source};
 use crate::policy::Grant;
-use crate::settings::{self, Overrides, Settings, Store};
+use crate::settings::{self, Overrides, Places, Settings, Store};
 use crate::yaml::Problem;
 
 use super::input::{self, INVALID_CONFIG};
@@ -27,7 +27,7 @@ pub(super) struct Config {
     pub(super) source: Arc<Source>,
     /// What it says.
     pub(super) settings: Settings,
-    places: Vec<(Place, Vec<Place>)>,
+    places: Vec<Places>,
 }
 
 /// Why there is none.
@@ -76,13 +76,19 @@ impl Config {
     /// Where a store begins.
     pub(super) fn store_place(&self, name: &str) -> Option<Place> {
         let at = self.position(name)?;
-        self.places.get(at).map(|(place, _)| *place)
+        self.places.get(at).map(|places| places.store)
     }
 
     /// Where a rule of a store begins.
     pub(super) fn rule_place(&self, store: &str, rule: usize) -> Option<Place> {
-        let (_, rules) = self.places.get(self.position(store)?)?;
-        rules.get(rule).copied()
+        let places = self.places.get(self.position(store)?)?;
+        places.allow.get(rule).copied()
+    }
+
+    /// Where a rule of a store's `allowWrite` begins.
+    pub(super) fn write_rule_place(&self, store: &str, rule: usize) -> Option<Place> {
+        let places = self.places.get(self.position(store)?)?;
+        places.allow_write.get(rule).copied()
     }
 
     /// A rule for people: its number, its text and its line; or that no rule is needed.
@@ -167,7 +173,9 @@ mod tests {
     fn stores_and_rules_are_found_in_the_file() {
         let config = config(
             "stores:\n- name: a\n  kind: file\n  root: /x\n- name: b\n  kind: file\n  root: /y\n  allow:\n  \
-             - {namespaces: [n], paths: [a]}\n  - namespaces: [n]\n    paths: [b]\n",
+             - {namespaces: [n], paths: [a]}\n  - namespaces: [n]\n    paths: [b]\n\
+             - name: c\n  kind: aws-secretsmanager\n  region: eu-west-1\n  identity: workload\n  allowWrite:\n\
+             \x20 - {namespaces: [n], paths: [a], identities: [controller]}\n",
         )
         .unwrap();
         let line = |place: Option<Place>| place.map(|place| place.line);
@@ -175,6 +183,8 @@ mod tests {
         assert_eq!(line(config.rule_place("b", 0)), Some(9));
         assert_eq!(line(config.rule_place("b", 1)), Some(10));
         assert_eq!(config.rule_place("a", 0), None);
+        assert_eq!(line(config.write_rule_place("c", 0)), Some(17));
+        assert_eq!(config.write_rule_place("b", 0), None);
         let grant = Grant { rule: 1, path: 0 };
         assert_eq!(
             config.rule(&config.settings.stores[1], Some(grant)),

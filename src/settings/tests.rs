@@ -684,6 +684,66 @@ fn stores_of_a_flag_are_checked_as_those_of_the_file() {
     );
 }
 
+#[test]
+fn a_pattern_that_is_no_border_between_namespaces_is_doubted_and_told_what_to_write() {
+    let store = |kind: &str, list: &str, pattern: &str| {
+        let rest = match kind {
+            "azure-keyvault" => "vault: v, tenant: 11111111-1111-1111-1111-111111111111",
+            "azure-appconfiguration" => {
+                "configuration: c, tenant: 11111111-1111-1111-1111-111111111111"
+            }
+            "gcp-secretmanager" | "gcp-parametermanager" => "project: p-12345",
+            _ => "region: eu-west-1",
+        };
+        let identities = match list {
+            "allowWrite" => ", identities: [controller]",
+            _ => "",
+        };
+        let rule = format!("{{namespaces: ['team-*'], paths: [all, '{pattern}']{identities}}}");
+        let text = format!(
+            "stores:\n- {{name: s, kind: {kind}, identity: workload, {rest}, {list}: [{rule}]}}\n"
+        );
+        let settings = read(&text).unwrap();
+        let warnings = settings.warnings();
+        warnings
+            .iter()
+            .map(|warning| (warning.rule, warning.message.clone()))
+            .collect::<Vec<_>>()
+    };
+    let write = |kind, pattern| store(kind, "allowWrite", pattern);
+    for (kind, pattern, instead) in [
+        ("aws-secretsmanager", "{namespace}-*", "{namespace}_*"),
+        ("gcp-secretmanager", "{namespace}*", "{namespace}_*"),
+        ("gcp-parametermanager", "{namespace}-app-*", "{namespace}_*"),
+        ("aws-parameterstore", "/{namespace}-*/**", "/{namespace}/**"),
+        ("azure-appconfiguration", "{namespace}*", "{namespace}:*"),
+        ("azure-keyvault", "{namespace}-*", "a vault of its own"),
+    ] {
+        let [(rule, message)] = write(kind, pattern).try_into().unwrap();
+        assert_eq!(rule, Some(RuleAt::AllowWrite(0)));
+        for said in [pattern, instead, "write what is another's", "team-a-prod"] {
+            assert!(message.contains(said), "{said}: {message}");
+        }
+    }
+    let [(rule, message)] = store("aws-secretsmanager", "allow", "{namespace}-*")
+        .try_into()
+        .unwrap();
+    assert_eq!(rule, Some(RuleAt::Allow(0)));
+    assert!(message.contains("read what is another's"), "{message}");
+    for (kind, pattern) in [
+        ("aws-secretsmanager", "{namespace}_*"),
+        ("aws-secretsmanager", "{namespace}/*"),
+        ("aws-secretsmanager", "{namespace}-db"),
+        ("aws-secretsmanager", "{namespace}-DB-*"),
+        ("aws-parameterstore", "/{namespace}/**"),
+        ("aws-parameterstore", "/team/{namespace}-x/**"),
+        ("azure-appconfiguration", "{namespace}:*"),
+        ("azure-keyvault", "shop-*"),
+    ] {
+        assert_eq!(write(kind, pattern), [], "{kind} {pattern}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_panics(

@@ -48,6 +48,47 @@ fn a_good_config_is_described() {
 }
 
 #[test]
+fn a_rule_that_is_no_border_between_namespaces_is_doubted_at_its_line() {
+    let text = "stores:
+- name: sm
+  kind: aws-secretsmanager
+  region: eu-west-1
+  identity: workload
+  allowWrite:
+  - namespaces: [\"shop\"]
+    paths: [\"{namespace}_*\"]
+    identities: [controller]
+  - namespaces: [\"team-*\"]
+    paths: [\"{namespace}-*\"]
+    identities: [controller]
+";
+    let dir = folder(&[("jasm.yaml", text)]);
+    let said = jasm(dir.path(), &["config", "check", "jasm.yaml"], b"").ends(0);
+    for part in [
+        "warning[config/doubtful]",
+        "jasm.yaml:10:",
+        "\"{namespace}-*\" lets",
+        "write \"{namespace}_*\"",
+    ] {
+        assert!(said.out.contains(part), "{part}\n{}", said.out);
+    }
+    let report = jasm(
+        dir.path(),
+        &["config", "check", "--format", "json", "jasm.yaml"],
+        b"",
+    )
+    .ends(0)
+    .json();
+    assert_eq!(
+        report["diagnostics"].as_array().unwrap().len(),
+        1,
+        "{report}"
+    );
+    let strict = ["config", "check", "--strict", "jasm.yaml"];
+    jasm(dir.path(), &strict, b"").ends(1);
+}
+
+#[test]
 fn a_bad_config_is_underlined() {
     let text = GOOD.replace("  kind: file", "  knd: file");
     let dir = folder(&[("jasm.yaml", &text)]);

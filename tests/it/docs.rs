@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::CommandFactory as _;
 use jasm::args::Cli;
+use jasm::policy;
 use jasm::pull::annotation;
 use jasm::pull::condition::Reason;
 use jasm::push::crd::SecretManagerConfig;
 use jasm::push::destination::destinations;
+use jasm::push::names::Names;
 use jasm::settings::{Overrides, Settings};
 use serde_json::Value;
 
@@ -189,8 +191,18 @@ fn objects(text: &str, config: Option<&str>, place: &str) {
             let metadata = &object.metadata;
             let namespace = metadata.namespace.as_deref().unwrap_or_default();
             let name = metadata.name.as_deref().unwrap();
-            let found = destinations(&settings.stores, namespace, name, &object.spec);
-            assert!(found.is_ok(), "{place}: {found:?}");
+            let found = destinations(&settings.stores, namespace, name, &object.spec)
+                .unwrap_or_else(|error| panic!("{place}: {error}"));
+            for store in found.all() {
+                let names = Names::new(&object.spec, "service");
+                let name = names.name(store.backend.kind(), "DB_PASSWORD").unwrap();
+                let identity = found.write_as.name();
+                assert!(
+                    policy::may_write(&store.allow_write, namespace, &name, identity),
+                    "{place}: {name} in the store {}",
+                    store.name
+                );
+            }
         }
     }
 }
@@ -217,6 +229,8 @@ fn is_within(said: &Value, read: &Value, place: &str) {
 #[test]
 fn every_sample_of_an_object_is_one() {
     let config = manifests::read("config/samples/push/jasm.yaml");
+    let settings = Settings::read(Some(&config), &Overrides::default()).unwrap();
+    assert_eq!(settings.warnings(), [], "a sample is a border");
     let mut seen = BTreeSet::new();
     for entry in std::fs::read_dir(root().join("config/samples/push")).unwrap() {
         let file = entry.unwrap().file_name().into_string().unwrap();
