@@ -175,13 +175,12 @@ async fn reload_on(
                 warn_of_restart(&before.settings, &config.settings);
                 warn_of_doubts(&config.settings);
                 set_level(config.settings.log_level);
-                info!(
-                    generation = config.generation,
-                    "the changed config file is in force"
-                );
+                let generation = config.generation;
+                sender.send_replace(Arc::new(config));
+                // Only what is so is said.
+                info!(generation, "the changed config file is in force");
                 metrics.config_good(true);
                 metrics.reloaded("ok");
-                sender.send_replace(Arc::new(config));
             }
             Err(why) => {
                 error!("{why}; the last good config stays in force");

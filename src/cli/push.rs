@@ -1,6 +1,7 @@
 //! `jasm push`: what an object carries to its stores, by the controller's own way, for pipelines without a cluster.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -13,7 +14,7 @@ use crate::push::manifest::{self, Object};
 use crate::push::reconcile::told;
 use crate::push::run::{Done, Push};
 use crate::push::sinks::Sinks;
-use crate::push::source::files::Caps;
+use crate::push::source::files::{Caps, Wanted};
 use crate::push::source::{Snapshot, directory};
 use crate::push::write::Recent;
 use crate::push::{build, run::KeyData};
@@ -76,7 +77,8 @@ pub struct Plan {
 /// What is carried, and with what.
 #[derive(Debug, Args)]
 pub struct What {
-    /// SecretManagerConfigs (YAML or JSON; - for standard input); other kinds in it are passed over
+    /// SecretManagerConfigs (YAML or JSON): a file, a directory with all below, or - for standard input;
+    /// other kinds in it are passed over
     #[arg(short, long, value_name = "FILE")]
     filename: PathBuf,
     /// The root of the files, in the place of what sourceRef names
@@ -125,6 +127,7 @@ pub fn run(command: &Commands, streams: &mut Streams<'_>) -> Outcome {
         )));
     };
     let objects = objects(what, streams)?;
+    enter(&what.source)?;
     let keys = keys::read(what.keys.as_deref())?;
     let key = keys::fingerprints(what.fingerprint_key.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -176,13 +179,29 @@ fn objects(what: &What, streams: &mut Streams<'_>) -> Result<Vec<(String, Object
         let why = "a namespace has up to 63 lower-case letters, digits and \"-\"";
         return Err(Stop::Unusable(format!("-n {namespace:?}: {why}")));
     }
-    let source = input::one(&what.filename, streams.input)?;
-    let read = manifest::read(&source)
-        .and_then(|objects| manifest::placed(objects, what.namespace.as_deref()));
+    let loaded = input::load(std::slice::from_ref(&what.filename), streams.input);
+    let read = if loaded.failures.is_empty() {
+        manifest::read(&loaded.sources)
+            .and_then(|objects| manifest::placed(objects, what.namespace.as_deref()))
+    } else {
+        Err(loaded.failures)
+    };
     read.map_err(|problems| match streams.complain(&problems) {
         Ok(()) => Stop::Told,
         Err(error) => error.into(),
     })
+}
+
+/// Refuses a `--source` that is no folder: that is no fault of an object.
+fn enter(source: &Path) -> Result<(), Stop> {
+    let why = match std::fs::read_dir(source) {
+        Ok(_) => return Ok(()),
+        Err(error) => error.kind(),
+    };
+    Err(Stop::Unusable(format!(
+        "--source {}: the directory cannot be read: {why}",
+        source.display()
+    )))
 }
 
 /// The settings with only those stores that can be written to, or whose keys can be asked: the others
@@ -233,18 +252,44 @@ impl Carrier<'_> {
             fingerprints: &self.key.fingerprints,
             passing: self.key.passing,
             dry: self.dry,
+            lacking: (self.keys.is_empty())
+                .then_some("no keys were given: name the folder that has them by --keys"),
         };
         push.destinations()?;
         let snapshot = self.snapshot(object)?;
+        let encrypted = self.only_here(object, &snapshot);
         let revision = snapshot.revision.clone();
         let desired = push.read(snapshot, &self.keys).await?;
-        push.write(
-            &mut Sinks::default(),
-            &Recent::default(),
-            desired,
-            &revision,
-        )
-        .await
+        let mut sinks = Sinks::default();
+        let recent = Recent::default();
+        let written = push.write(&mut sinks, &recent, desired, &revision).await;
+        let mut done = written?;
+        // What a kustomization builds names no file.
+        let folder = object.spec.secrets.kustomize_path.as_deref();
+        let built =
+            folder.map(|path| Wanted::below([path.trim_end_matches('/').trim_start_matches("./")]));
+        let read = { encrypted.iter() }.find(|path| match &built {
+            Some(folder) => folder.contains(path),
+            None => done.details.files.values().any(|file| file == *path),
+        });
+        if let Some(path) = read {
+            done.details.warnings.push(format!(
+                "{path} is encrypted, and the object names no decryption.secretRef: the keys that were given here are \
+                 not there in the cluster"
+            ));
+        }
+        Ok(done)
+    }
+
+    /// The encrypted files, where there are keys here and none in the cluster.
+    fn only_here(&self, object: &Object, snapshot: &Snapshot) -> BTreeSet<String> {
+        if self.keys.is_empty() || object.spec.decryption.is_some() {
+            return BTreeSet::new();
+        }
+        { snapshot.tree.iter() }
+            .filter(|(path, content)| jasm_sops::detect(path, content.expose()).is_some())
+            .map(|(path, _)| path.to_owned())
+            .collect()
     }
 
     fn snapshot(&self, object: &Object) -> Result<Snapshot, Problem> {

@@ -33,7 +33,7 @@ pub fn wanted(spec: &SecretManagerConfigSpec) -> Wanted {
     }
 }
 
-/// What the stores shall hold.
+/// What the stores shall hold; `lacking` is said where no key opens a file.
 ///
 /// # Errors
 /// What refuses the object as a whole, before anything is written.
@@ -42,7 +42,13 @@ pub async fn build(
     spec: &SecretManagerConfigSpec,
     keys: &Keys,
     service: &dyn KeyService,
+    lacking: Option<&str>,
 ) -> Result<Desired, Problem> {
+    let keys = &Opening {
+        keys,
+        service,
+        lacking,
+    };
     let found = layout::find(&snapshot.tree, &snapshot.left_out, spec)
         .map_err(|problem| Problem::new(Reason::FilesInvalid, problem.to_string()))?;
     for service in &found.services {
@@ -52,7 +58,7 @@ pub async fn build(
         .flat_map(|service| service.files.iter().map(|file| service.path(file)))
         .collect();
     for path in &plain {
-        decrypt(&mut snapshot, path, keys, service).await?;
+        decrypt(&mut snapshot, path, keys).await?;
     }
     let mut built = Built::default();
     if let Some(folder) = &found.kustomization {
@@ -61,7 +67,7 @@ pub async fn build(
             let read = kustomize::reads(&snapshot.tree, folder);
             let new: Vec<_> = read.difference(&done).cloned().collect();
             for path in &new {
-                decrypt(&mut snapshot, path, keys, service).await?;
+                decrypt(&mut snapshot, path, keys).await?;
             }
             if new.is_empty() {
                 break;
@@ -90,22 +96,35 @@ pub async fn build(
     })
 }
 
+/// What opens files.
+struct Opening<'a> {
+    keys: &'a Keys,
+    service: &'a dyn KeyService,
+    /// What there is to say where no key does.
+    lacking: Option<&'a str>,
+}
+
+impl Opening<'_> {
+    fn refused(&self, path: &str, error: &jasm_sops::Error) -> Problem {
+        let mut message = format!("{path}: {error}");
+        if let (jasm_sops::Error::NoDataKey { .. }, Some(lacking)) = (error, self.lacking) {
+            message.push_str("; ");
+            message.push_str(lacking);
+        }
+        Problem::new(Reason::DecryptionFailed, message)
+    }
+}
+
 /// Decrypts a file in place, if it is encrypted.
-async fn decrypt(
-    snapshot: &mut Snapshot,
-    path: &str,
-    keys: &Keys,
-    service: &dyn KeyService,
-) -> Result<(), Problem> {
+async fn decrypt(snapshot: &mut Snapshot, path: &str, with: &Opening<'_>) -> Result<(), Problem> {
     let Some(content) = snapshot.tree.get(path) else {
         return Ok(());
     };
     let Some(format) = jasm_sops::detect(path, content.expose()) else {
         return Ok(());
     };
-    let decrypted = jasm_sops::decrypt(content.expose(), format, keys, service).await;
-    let mut plain = decrypted
-        .map_err(|error| Problem::new(Reason::DecryptionFailed, format!("{path}: {error}")))?;
+    let decrypted = jasm_sops::decrypt(content.expose(), format, with.keys, with.service).await;
+    let mut plain = decrypted.map_err(|error| with.refused(path, &error))?;
     // Its own buffer is zeroed where it is left; nothing is copied.
     let content = SecretBytes::new(std::mem::take(&mut *plain));
     snapshot

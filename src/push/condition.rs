@@ -7,8 +7,6 @@ use std::fmt;
 pub enum Reason {
     /// Everything that is in the source is in the stores.
     Succeeded,
-    /// It was not looked at yet, or is being looked at.
-    Progressing,
     /// `suspend` is true.
     Suspended,
     /// The object asks for what cannot be.
@@ -50,9 +48,8 @@ pub enum Retry {
 
 impl Reason {
     /// All of them, for the docs.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 15] = [
         Self::Succeeded,
-        Self::Progressing,
         Self::Suspended,
         Self::SpecInvalid,
         Self::StoreUnknown,
@@ -74,7 +71,6 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "Succeeded",
-            Self::Progressing => "Progressing",
             Self::Suspended => "Suspended",
             Self::SpecInvalid => "SpecInvalid",
             Self::StoreUnknown => "StoreUnknown",
@@ -98,7 +94,7 @@ impl Reason {
         match self {
             Self::Succeeded => "True",
             // Neither good nor bad: nobody is to be woken for it.
-            Self::Progressing | Self::Suspended => "Unknown",
+            Self::Suspended => "Unknown",
             _ => "False",
         }
     }

@@ -67,31 +67,36 @@ pub struct Object {
     pub place: Place,
 }
 
-/// Reads all objects of a file; documents of other kinds are passed over.
+/// Reads all objects of all files; documents of other kinds are passed over.
 ///
 /// # Errors
-/// Everything that is wrong with them, or that there is none.
-pub fn read(source: &Arc<Source>) -> Result<Vec<Object>, Vec<Diagnostic>> {
-    let mut reader = Reader {
-        source,
-        objects: Vec::new(),
-        problems: Vec::new(),
-    };
-    for (text, lines_before) in manifests::documents(source.text()) {
-        // Another kind may be written as it likes.
-        if text.contains(KIND) || text.contains(API_VERSION) {
-            reader.document(text, lines_before);
+/// Everything that is wrong with them, or that there is none in any file.
+pub fn read(sources: &[Arc<Source>]) -> Result<Vec<Object>, Vec<Diagnostic>> {
+    let (mut objects, mut problems) = (Vec::new(), Vec::new());
+    for source in sources {
+        let mut reader = Reader {
+            source,
+            objects: Vec::new(),
+            problems: Vec::new(),
+        };
+        for (text, lines_before) in manifests::documents(source.text()) {
+            // Another kind may be written as it likes.
+            if text.contains(KIND) || text.contains(API_VERSION) {
+                reader.document(text, lines_before);
+            }
         }
+        objects.extend(reader.objects);
+        problems.extend(reader.problems);
     }
-    let Reader {
-        objects, problems, ..
-    } = reader;
     if !problems.is_empty() {
         return Err(problems);
     }
     if objects.is_empty() {
         let message = format!("there is no {KIND} of {API_VERSION} in this input");
-        return Err(vec![Diagnostic::error(&NONE, source, None, message)]);
+        let none = sources.iter().take(1);
+        return Err(none
+            .map(|source| Diagnostic::error(&NONE, source, None, message.clone()))
+            .collect());
     }
     Ok(objects)
 }
@@ -182,10 +187,11 @@ fn parts(
         keep(name.and_then(|node| node.text("metadata.name")), problems)
     });
     let namespace = metadata.as_ref().and_then(|metadata| {
-        let namespace = metadata.text("namespace");
-        let namespace = keep(namespace, problems).flatten()?;
+        // An API server takes nothing between quotes for a field that is left out.
+        let is_empty = |node: &Node| matches!(&node.value, yaml::Value::Scalar { text, .. } if text.is_empty());
+        let node = { metadata.get("namespace") }.filter(|node| !node.is_null() && !is_empty(node))?;
+        let namespace = keep(node.text("metadata.namespace"), problems)?;
         if !is_label(namespace) {
-            let node = metadata.get("namespace").unwrap_or(node);
             problems.push(node.problem(
                 "metadata.namespace must be up to 63 lower-case letters, digits and \"-\"",
             ));

@@ -115,7 +115,7 @@ impl Objects {
     ) -> Result<(), String> {
         let mut fields = serde_json::to_value(status).unwrap_or_default();
         // What a merge would else leave as it was.
-        for name in ["failures", "lastHandledReconcileAt"] {
+        for name in ["entries", "failures", "lastHandledReconcileAt"] {
             if fields.get(name).is_none() {
                 fields[name] = serde_json::Value::Null;
             }

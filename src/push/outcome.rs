@@ -89,6 +89,13 @@ impl Tally {
         }
     }
 
+    /// So many entries of a store that could not be asked what it holds.
+    pub fn unasked(&mut self, count: usize) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.entries.total = self.entries.total.saturating_add(count);
+        self.entries.failed = self.entries.failed.saturating_add(count);
+    }
+
     /// An entry that has no value.
     pub fn skip(&mut self, name: &str) {
         self.entries.skipped += 1;
@@ -189,9 +196,8 @@ pub fn status(
             status.last_applied_revision = Some(revision.clone());
         }
     }
-    if let Some(entries) = outcome.entries {
-        status.entries = Some(entries);
-    }
+    // What an older run counted is not what this one found.
+    status.entries = outcome.entries;
     status.last_handled_reconcile_at = trigger.map(str::to_owned);
     status
 }
@@ -290,6 +296,21 @@ mod tests {
     }
 
     #[test]
+    fn entries_of_a_store_that_does_not_answer_are_in_the_source_and_not_written() {
+        let mut tally = Tally::default();
+        tally.add("s", &report(&[("a", Fate::Unchanged)]));
+        tally.unasked(3);
+        let outcome = tally.finish("main@sha1:1");
+        let expected = Entries {
+            total: 4,
+            unchanged: 1,
+            failed: 3,
+            ..Entries::default()
+        };
+        assert_eq!(outcome.entries, Some(expected));
+    }
+
+    #[test]
     fn a_condition_keeps_its_time_until_its_status_changes_and_a_revision_is_applied_as_a_whole() {
         let of = |reason, revision: &str| Outcome {
             reason,
@@ -318,11 +339,22 @@ mod tests {
             ),
             ("False", "Stalled")
         );
-        let good = status(&stalled, &of(Reason::Succeeded, "3"), "t4");
+        let counted = Entries {
+            total: 4,
+            ..Entries::default()
+        };
+        let outcome = Outcome {
+            entries: Some(counted),
+            ..of(Reason::Succeeded, "3")
+        };
+        let good = status(&stalled, &outcome, "t4");
         assert_eq!(good.conditions.len(), 1);
         assert_eq!(good.conditions[0].last_transition_time, "t4");
         assert_eq!(good.last_applied_revision.as_deref(), Some("3"));
+        assert_eq!(good.entries, Some(counted));
         let later = status(&good, &of(Reason::SourceUnavailable, "4"), "t5");
+        // What was counted before is nothing that this run found.
+        assert_eq!(later.entries, None);
         assert_eq!(later.last_applied_revision.as_deref(), Some("3"));
         assert_eq!(later.last_attempted_revision.as_deref(), Some("4"));
         assert_eq!(

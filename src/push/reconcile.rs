@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use super::condition::{Problem, Reason, Retry};
 use super::crd::{DeletionPolicy, SecretManagerConfig, SecretManagerConfigSpec, SourceKind};
 use super::index::{Found, Index, ObjectKey, State as SourceState};
+use super::interval::interval;
 use super::keyring::Keyring;
 use super::memory::{Full, Memory, Share};
 use super::objects::Objects;
@@ -22,6 +23,7 @@ use super::run::{KeyData, Push};
 use super::sinks::Sinks;
 use super::source::files::{Caps, Wanted};
 use super::source::{ProblemKind, Snapshot, SourceKey, Usable, reference};
+use super::waiting::{Said, Waiting};
 use super::write::Recent;
 use super::{build, memory, secret};
 use crate::configuration::Config;
@@ -74,6 +76,7 @@ pub struct State {
     recent: Recent,
     /// The reason that was said last.
     said: Option<Reason>,
+    waiting: Waiting,
 }
 
 /// Everything that a run depends on.
@@ -170,6 +173,10 @@ impl Reconciler {
             return self.finalize(key, object, config, state).await;
         }
         let spec = &object.spec;
+        if spec.deletion_policy == DeletionPolicy::Retain {
+            // Whatever else stands against the object: nothing is to hold it.
+            self.hold(object, false).await?;
+        }
         if spec.suspend {
             return Err(Problem::new(
                 Reason::Suspended,
@@ -200,10 +207,14 @@ impl Reconciler {
             fingerprints,
             passing: false,
             dry: false,
+            lacking: (spec.decryption.is_none())
+                .then_some("the object names no Secret with keys: set decryption.secretRef"),
         };
         // What is not allowed costs no download.
         push.destinations()?;
-        self.keep_finalizer(object).await?;
+        if spec.deletion_policy == DeletionPolicy::Delete {
+            self.hold(object, true).await?;
+        }
         *tried = Some(inputs.revision.clone());
         let keys = self.keys(key, spec).await?;
         let share = self.memory.share(&key.namespace);
@@ -505,8 +516,7 @@ impl Reconciler {
     }
 
     /// With `Delete` the object stays until its entries are gone; without, nothing holds it.
-    async fn keep_finalizer(&self, object: &SecretManagerConfig) -> Result<(), Problem> {
-        let wanted = object.spec.deletion_policy == DeletionPolicy::Delete;
+    async fn hold(&self, object: &SecretManagerConfig, wanted: bool) -> Result<(), Problem> {
         let set = self.objects.set_finalizer(object, wanted).await;
         set.map_err(|why| Problem::new(Reason::StoreFailed, why))
     }
@@ -522,21 +532,38 @@ impl Reconciler {
             return Ok(End::Quiet);
         }
         if object.spec.deletion_policy == DeletionPolicy::Delete {
-            let owner = self.owner(key, config).await?;
-            let push = Push {
-                config,
-                owner: &owner,
-                spec: &object.spec,
-                fingerprints: self.fingerprints().await?,
-                passing: false,
-                dry: false,
-            };
-            let deleted = push.delete_all(&mut state.sinks, &state.recent).await?;
+            let deleted = self.delete_entries(key, object, config, state).await;
+            let deleted = deleted.map_err(held)?;
             info!(object = %key, deleted, "the object is being deleted: its entries are gone");
         }
         let gone = self.objects.set_finalizer(object, false).await;
-        gone.map_err(|why| Problem::new(Reason::StoreFailed, why))?;
+        gone.map_err(|why| {
+            let message = format!(
+                "the object is being deleted and none of its entries holds it, but its finalizer cannot be taken off: {why}"
+            );
+            Problem::new(Reason::StoreFailed, message)
+        })?;
         Ok(End::Quiet)
+    }
+
+    async fn delete_entries(
+        &self,
+        key: &ObjectKey,
+        object: &SecretManagerConfig,
+        config: &Arc<Config>,
+        state: &mut State,
+    ) -> Result<usize, Problem> {
+        let owner = self.owner(key, config).await?;
+        let push = Push {
+            config,
+            owner: &owner,
+            spec: &object.spec,
+            fingerprints: self.fingerprints().await?,
+            passing: false,
+            dry: false,
+            lacking: None,
+        };
+        push.delete_all(&mut state.sinks, &state.recent).await
     }
 
     /// Writes the status, says an event where something changed, and sees to the next try.
@@ -561,12 +588,13 @@ impl Reconciler {
         if outcome.reason != Reason::Succeeded {
             state.done = None;
         }
+        let said = state.waiting.note(outcome.reason, Instant::now());
         let is_bad = outcome.reason.ready() == "False";
         if is_bad {
             warn!(object = %key, reason = outcome.reason.as_str(), "{}", outcome.message);
-            // A source that was made together with the object is ready a moment later.
-            if outcome.reason != Reason::SourceNotReady {
-                self.say(object, true, outcome.reason.as_str(), &outcome.message);
+            match said {
+                Said::Now => self.say(object, true, outcome.reason.as_str(), &outcome.message),
+                Said::Later(at) => self.queue.at(key.clone(), at),
             }
         } else if state.said.is_some_and(|said| said.ready() == "False") {
             self.publisher
@@ -606,6 +634,16 @@ impl Reconciler {
     }
 }
 
+/// Why an object that is being deleted stays, with the way out.
+fn held(mut problem: Problem) -> Problem {
+    problem.message = format!(
+        "the object is being deleted, and waits for its entries: {}. To let it go and keep them, set deletionPolicy: \
+         Retain",
+        problem.message
+    );
+    problem
+}
+
 /// What a source's problem is to the object.
 pub(crate) fn told(problem: super::source::Problem) -> Problem {
     let reason = match problem.kind {
@@ -629,11 +667,7 @@ fn drift_interval(spec: &SecretManagerConfigSpec) -> Result<Option<Duration>, Pr
     let Some(text) = &spec.drift_interval else {
         return Ok(None);
     };
-    let read = text.parse::<kube::core::Duration>().ok();
-    match read
-        .map(Duration::from)
-        .filter(|long| *long >= Duration::from_secs(60))
-    {
+    match interval(text) {
         Some(long) => Ok(Some(long)),
         None => Err(Problem::new(
             Reason::SpecInvalid,

@@ -49,6 +49,8 @@ pub struct Push<'a> {
     pub passing: bool,
     /// Nothing is written: what would be is told.
     pub dry: bool,
+    /// What there is to say where no key opens a file.
+    pub lacking: Option<&'a str>,
 }
 
 /// What came of it.
@@ -137,20 +139,14 @@ impl Push<'_> {
         let spec = self.spec.clone();
         let runtime = tokio::runtime::Handle::current();
         // Megabytes are decrypted and parsed in one go: not where everything else waits for it.
+        let lacking = self.lacking.map(str::to_owned);
         let built = tokio::task::spawn_blocking(move || {
-            runtime.block_on(build::build(snapshot, &spec, &keys, &services))
+            let lacking = lacking.as_deref();
+            runtime.block_on(build::build(snapshot, &spec, &keys, &services, lacking))
         });
-        let built = built.await.unwrap_or_else(|_| {
+        built.await.unwrap_or_else(|_| {
             let message = "the files could not be read: an error of JASM's own, which its log has";
             Err(Problem::new(Reason::FilesInvalid, message))
-        });
-        built.map_err(|mut problem| {
-            if problem.reason == Reason::DecryptionFailed && self.spec.decryption.is_none() {
-                problem
-                    .message
-                    .push_str("; the object names no Secret with keys: set decryption.secretRef");
-            }
-            problem
         })
     }
 
@@ -241,6 +237,7 @@ impl Push<'_> {
         let gate = &gate;
         let runs = jobs.into_iter().map(
             |(store, kind, missed, sink, allowed, wanted, keep)| async move {
+                let count = wanted.len();
                 let job = Job {
                     sink,
                     store,
@@ -259,18 +256,19 @@ impl Push<'_> {
                     passing: self.passing,
                     dry: self.dry,
                 };
-                (store.to_owned(), write::run(job).await)
+                (store.to_owned(), count, write::run(job).await)
             },
         );
         let mut stores = Vec::new();
         let mut refused = Vec::new();
-        for (store, answer) in join_all(runs).await {
+        for (store, count, answer) in join_all(runs).await {
             match answer {
                 Ok(report) => {
                     tally.add(&store, &report);
                     stores.push((store, report));
                 }
                 Err(error) => {
+                    tally.unasked(count);
                     let why =
                         format!("the store \"{store}\" cannot be asked what it holds: {error}");
                     details.unanswered.push((store, why.clone()));
@@ -334,8 +332,7 @@ impl Push<'_> {
             let sink = self.sink(sinks, &to, store)?;
             let failed = |error: jasm_providers::Error| {
                 let message = format!(
-                    "the object is being deleted, and its entries in the store \"{}\" cannot be: {error}. To let it go \
-                     and keep them, set deletionPolicy: Retain",
+                    "its entries in the store \"{}\" cannot be deleted: {error}",
                     store.name
                 );
                 Problem::new(Reason::StoreFailed, message)
@@ -354,8 +351,7 @@ impl Push<'_> {
             let allowed = self.allowed(store, &to);
             if let Some(other) = held.iter().find(|held| !allowed(&held.name)) {
                 let message = format!(
-                    "the object is being deleted, and no rule in allowWrite of the store \"{}\" lets it delete {}. To let \
-                     it go and keep its entries, set deletionPolicy: Retain",
+                    "no rule in allowWrite of the store \"{}\" lets it delete {}",
                     store.name, other.name
                 );
                 return Err(Problem::new(Reason::AccessDenied, message));

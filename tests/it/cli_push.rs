@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::aws::{create_secret, secrets_manager, ssm};
-use crate::support::call::{Call, folder, program_as, unusable};
+use crate::support::call::{Call, folder, jasm, program_as, unusable};
 use crate::support::{moto, part};
 
 /// In every value, so that none is printed unseen.
@@ -501,8 +501,118 @@ async fn an_object_is_refused_as_in_the_cluster() {
         text.contains("DecryptionFailed: ") && text.contains("application.secrets.api.yaml"),
         "{text}"
     );
+    assert!(
+        text.contains("no keys were given") && text.contains("--keys"),
+        "{text}"
+    );
     let pipeline = pipeline.with("SOPS_AGE_KEY", identity);
-    pipeline.call("plan", &[]).ends(0);
+    let text = pipeline.call("plan", &[]).ends(0).out;
+    assert!(!text.contains("decryption.secretRef"), "{text}");
+    // The cluster has no keys: that is told here already.
+    pipeline.edit("smc.yaml", "  decryption: {secretRef: {name: keys}}\n", "");
+    let text = pipeline.call("plan", &[]).ends(0).out;
+    assert!(
+        text.contains("note: ")
+            && text.contains("application.secrets.api.yaml is encrypted, and the object names no decryption.secretRef"),
+        "{text}"
+    );
+    // A key that fits is not what is lacking where a file was changed.
+    let file = pipeline.file("application.secrets.api.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("more: hunter2-e\n{text}")).unwrap();
+    let text = pipeline.call("plan", &[]).ends(1).out;
+    assert!(text.contains("DecryptionFailed: "), "{text}");
+    assert!(
+        !text.contains("secretRef") && !text.contains("--keys"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_a_directory_and_of_standard_input_are_taken() {
+    let pipeline = Pipeline::new("many");
+    std::fs::create_dir_all(pipeline.dir.path().join("deploy/b")).unwrap();
+    let object = std::fs::read_to_string(pipeline.dir.path().join("smc.yaml")).unwrap();
+    let at = |name: &str| pipeline.dir.path().join("deploy").join(name);
+    std::fs::write(at("smc.yaml"), &object).unwrap();
+    std::fs::write(at("other.yaml"), "kind: Deployment\n").unwrap();
+    std::fs::write(at("b/smc.yml"), object.replace("name: shop", "name: again")).unwrap();
+    let plan = |file: &str, input: &str| {
+        let variables: Vec<(&str, &str)> = { pipeline.variables.iter() }
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let args = [
+            "push",
+            "plan",
+            "-f",
+            file,
+            "--source",
+            "src",
+            "--config",
+            "jasm.yaml",
+            "-o",
+            "json",
+        ];
+        let program = Path::new(env!("CARGO_BIN_EXE_jasm"));
+        program_as(
+            program,
+            pipeline.dir.path(),
+            &variables,
+            &args,
+            input.as_bytes(),
+        )
+    };
+    let names = |call: &Call| -> Vec<String> {
+        let report = call.json();
+        let objects = report["objects"].as_array().unwrap().iter();
+        objects
+            .map(|object| object["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&plan("deploy", "").ends(0)), ["again", "shop"]);
+    // As `kubectl -n` has it.
+    let nowhere = object.replace("namespace: team", "namespace: ''");
+    let call = plan("-", &nowhere).ends(2);
+    assert!(call.err.contains("give -n"), "{}", call.err);
+    std::fs::write(at("b/smc.yml"), &object).unwrap();
+    let call = plan("deploy", "").ends(2);
+    assert!(call.err.contains("is there twice"), "{}", call.err);
+    std::fs::remove_file(at("smc.yaml")).unwrap();
+    std::fs::remove_file(at("b/smc.yml")).unwrap();
+    let call = plan("deploy", "").ends(2);
+    assert!(
+        call.err.contains("there is no SecretManagerConfig"),
+        "{}",
+        call.err
+    );
+}
+
+#[test]
+fn a_source_that_is_no_folder_is_a_wrong_call() {
+    for (source, why) in [
+        ("nowhere", "entity not found"),
+        ("smc.yaml", "not a directory"),
+    ] {
+        let pipeline = Pipeline::new("unusable");
+        let args = [
+            "push",
+            "plan",
+            "-f",
+            "smc.yaml",
+            "--config",
+            "jasm.yaml",
+            "--source",
+            source,
+        ];
+        let call = jasm(pipeline.dir.path(), &args, b"").ends(2);
+        assert!(
+            call.err.contains(&format!(
+                "--source {source}: the directory cannot be read: {why}"
+            )),
+            "{}",
+            call.err
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ pub struct Status {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// The source's revision that is in the stores, all of it.
+    /// The source's revision that was in the stores, all of it, when the object was last ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_applied_revision: Option<String>,
     /// The source's revision that was tried last.
@@ -23,7 +23,8 @@ pub struct Status {
     /// The value of the annotation `jasm.codnod.io/reconcile` that was obeyed last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
-    /// How many entries there are and what became of them in the last run.
+    /// How many entries there are and what became of them in the last run; none if it did not come as far
+    /// as the stores.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Option<Entries>,
     /// The first entries that were not written, ten at most.
@@ -78,7 +79,7 @@ pub struct Entries {
     pub retained: u32,
     /// With an empty value, which no store takes.
     pub skipped: u32,
-    /// Not written.
+    /// Not written; all of them where a store does not say what it holds.
     pub failed: u32,
 }
 

@@ -2,9 +2,8 @@
 //!
 //! Each sentence is the CRD's own; a test holds that none of its rules is missing here.
 
-use std::time::Duration;
-
 use crate::push::crd::{Cloud, SecretManagerConfigSpec, SourceKind};
+use crate::push::interval::interval;
 use crate::yaml::{self, Node, Problem};
 
 /// The node at the end of a chain of fields.
@@ -66,7 +65,9 @@ fn all(name: &str, spec: &SecretManagerConfigSpec) -> Vec<(bool, Vec<&'static st
              the App Configuration store",
         ),
         (
-            spec.drift_interval.as_deref().is_none_or(is_interval),
+            spec.drift_interval
+                .as_deref()
+                .is_none_or(|text| interval(text).is_some()),
             vec!["spec", "driftInterval"],
             "driftInterval must be a duration of at least 1m, such as 1h30m",
         ),
@@ -109,11 +110,6 @@ pub fn is_label(name: &str) -> bool {
         && bytes.iter().all(|b| plain(*b) || *b == b'-')
         && bytes.first().is_some_and(|b| plain(*b))
         && bytes.last().is_some_and(|b| plain(*b))
-}
-
-fn is_interval(text: &str) -> bool {
-    let read = text.parse::<kube::core::Duration>().ok();
-    read.is_some_and(|long| !long.is_negative() && Duration::from(long) >= Duration::from_secs(60))
 }
 
 fn is_below(path: &str) -> bool {

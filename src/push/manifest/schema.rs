@@ -102,11 +102,15 @@ fn string(node: &Node, schema: &JSONSchemaProps, path: &str) -> Result<String, P
         )));
     }
     if let Some(allowed) = &schema.enum_ {
-        let allowed: Vec<&str> = { allowed.iter() }
-            .filter_map(|value| value.0.as_str())
-            .collect();
-        if !allowed.contains(&text) {
-            return Err(node.problem(yaml::unknown(&format!("value of {path}"), text, &allowed)));
+        let mut names: Vec<&str> = Vec::new();
+        for name in allowed.iter().filter_map(|value| value.0.as_str()) {
+            // A word and its alias are one variant of the type, which is listed with both.
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if !names.contains(&text) {
+            return Err(node.problem(yaml::unknown(&format!("value of {path}"), text, &names)));
         }
     }
     let length = text.chars().count();

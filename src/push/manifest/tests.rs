@@ -11,7 +11,7 @@ spec:
 
 fn look(text: &str) -> Result<Vec<Object>, Vec<String>> {
     let source = Arc::new(Source::new("smc.yaml", text));
-    read(&source).map_err(|problems| {
+    read(&[source]).map_err(|problems| {
         let said = problems.iter().map(|problem| {
             let place = problem.place.map_or(0, |place| place.line);
             format!("{place}: {}", problem.message)
@@ -151,6 +151,13 @@ fn what_an_api_server_refuses_is_refused_with_its_place() {
             "{new}: {problems:?}"
         );
     }
+    let role = "auth: {authType: IRSA, roleArn: 'arn:aws:iam::123456789012:role/a'}";
+    let named = GOOD.replace("region: eu-west-1", &format!("region: eu-west-1, {role}"));
+    let problems = look(&named).unwrap_err();
+    assert!(
+        problems[0].ends_with("known are Irsa, irsa"),
+        "{problems:?}"
+    );
     let none = look("kind: Secret\n").unwrap_err();
     assert!(
         none[0].contains("there is no SecretManagerConfig"),
@@ -159,7 +166,7 @@ fn what_an_api_server_refuses_is_refused_with_its_place() {
 }
 
 /// Objects that break one rule of the CRD each.
-const BROKEN: [(&str, &str, usize); 14] = [
+const BROKEN: [(&str, &str, usize); 15] = [
     ("name: shop", "name: shop.a", 3),
     ("spec:", "spec:\n  configs: {label: a}", 5),
     ("spec:", "spec:\n  configs: {keySeparator: '/'}", 5),
@@ -176,6 +183,7 @@ const BROKEN: [(&str, &str, usize); 14] = [
     ),
     ("spec:", "spec:\n  driftInterval: 59s", 5),
     ("spec:", "spec:\n  driftInterval: -5h", 5),
+    ("spec:", "spec:\n  driftInterval: 99999999999999h", 5),
     ("spec:", "spec:\n  driftInterval: often", 5),
     (
         "name: platform",
@@ -244,8 +252,12 @@ fn an_object_is_in_one_namespace_and_there_once() {
         let problems: Vec<Diagnostic> = placed(objects, given).unwrap_err();
         problems[0].message.clone()
     };
+    for none in ["", ", namespace: ''", ", namespace: "] {
+        let nowhere = GOOD.replace(", namespace: team", none);
+        let placed = placed(read(&nowhere), Some("a")).unwrap();
+        assert_eq!(placed[0].0, "a", "{none}");
+    }
     let nowhere = GOOD.replace(", namespace: team", "");
-    assert_eq!(placed(read(&nowhere), Some("a")).unwrap()[0].0, "a");
     assert_eq!(placed(read(GOOD), Some("team")).unwrap()[0].0, "team");
     assert!(said(read(&nowhere), None).contains("write metadata.namespace"));
     assert!(said(read(GOOD), Some("other")).contains("-n says other"));

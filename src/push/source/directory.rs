@@ -16,7 +16,7 @@ use crate::push::tree;
 
 /// A mounted volume changes in several steps, an editor too; they are read as one.
 const SETTLE: Duration = Duration::from_millis(250);
-/// Deepest folder that is looked into: a link to a folder above it never ends.
+/// Deepest folder that is looked into.
 const DEEPEST: usize = 32;
 
 /// Reads the wanted files below a root. The revision is a keyed digest of them all, so that it tells
@@ -44,8 +44,9 @@ pub fn read(
         caps,
         entries: 0,
         files: Files::default(),
+        open: Vec::new(),
     };
-    walk.folder(&real, "", 0)?;
+    walk.folder(&real, "")?;
     let files = walk.files;
     let mut all = String::new();
     for (path, content) in files.tree.iter() {
@@ -61,16 +62,27 @@ struct Walk<'a> {
     caps: &'a Caps,
     entries: u32,
     files: Files,
+    /// The folders that lead to the one that is read, by their real paths.
+    open: Vec<PathBuf>,
 }
 
 impl Walk<'_> {
-    fn folder(&mut self, folder: &Path, below: &str, depth: usize) -> Result<(), Problem> {
-        if depth > DEEPEST {
-            return self.leave_out(
-                below,
-                "it is nested too deeply, or a link that leads to itself",
-            );
+    fn folder(&mut self, folder: &Path, below: &str) -> Result<(), Problem> {
+        if self.open.len() > DEEPEST {
+            let why = format!("it is more than {DEEPEST} folders deep");
+            return self.leave_out(below, &why);
         }
+        // What leads back to where one came from never ends.
+        if self.open.iter().any(|above| above.starts_with(folder)) {
+            return self.leave_out(below, "it is a link to a folder above it");
+        }
+        self.open.push(folder.to_owned());
+        let read = self.entries(folder, below);
+        self.open.pop();
+        read
+    }
+
+    fn entries(&mut self, folder: &Path, below: &str) -> Result<(), Problem> {
         for entry in fs::read_dir(folder).map_err(|error| cannot(below, &error))? {
             let entry = entry.map_err(|error| cannot(below, &error))?;
             self.entries += 1;
@@ -96,12 +108,12 @@ impl Walk<'_> {
                 self.leave_out(&path, "its name cannot be a path of a source")?;
                 continue;
             }
-            self.entry(&entry.path(), &path, depth)?;
+            self.entry(&entry.path(), &path)?;
         }
         Ok(())
     }
 
-    fn entry(&mut self, full: &Path, path: &str, depth: usize) -> Result<(), Problem> {
+    fn entry(&mut self, full: &Path, path: &str) -> Result<(), Problem> {
         // A dangling link, or gone since.
         let Ok(real) = full.canonicalize() else {
             return self.leave_out(path, "it is not there, or a link to nothing");
@@ -111,7 +123,7 @@ impl Walk<'_> {
         }
         let kind = fs::metadata(&real).map_err(|error| cannot(path, &error))?;
         if kind.is_dir() {
-            return self.folder(&real, path, depth + 1);
+            return self.folder(&real, path);
         }
         if !self.wanted.contains(path) {
             return Ok(());
@@ -239,6 +251,11 @@ mod tests {
         symlink(outside.path(), at("folder")).unwrap();
         symlink("nothing", at("dangling")).unwrap();
         symlink(".", at("deploy/loop")).unwrap();
+        symlink("../..", at("deploy/prod/up")).unwrap();
+        fs::create_dir_all(at("two/a")).unwrap();
+        fs::write(at("two/a/b.env"), "B=1").unwrap();
+        symlink("../two", at("deploy/there")).unwrap();
+        symlink("../../deploy", at("two/a/back")).unwrap();
         let caps = Caps::default();
         let snapshot = look(root.path(), &Wanted::everything(), &caps).unwrap();
         assert!(paths(&snapshot).contains(&"deploy/prod/a.env"));
@@ -258,10 +275,20 @@ mod tests {
             ("leak", "leads out"),
             ("folder/marker", "leads out"),
             ("dangling", "to nothing"),
+            ("deploy/loop", "a link to a folder above it"),
+            ("deploy/prod/up", "a link to a folder above it"),
+            ("deploy/there/a/back", "a link to a folder above it"),
         ] {
             let (_, why) = snapshot.why_left_out(path).unwrap();
             assert!(why.contains(said), "{path}: {why}");
         }
+        let of = |name: &str| -> Vec<&str> {
+            let found = paths(&snapshot).into_iter();
+            found.filter(|path| path.ends_with(name)).collect()
+        };
+        // Once where it is, and once by each way that does not lead back.
+        assert_eq!(of("a.env"), ["deploy/prod/a.env", "two/a/back/prod/a.env"]);
+        assert_eq!(of("b.env"), ["deploy/there/a/b.env", "two/a/b.env"]);
         let below = look(root.path(), &Wanted::below(["deploy/prod"]), &caps).unwrap();
         assert_eq!(paths(&below), ["deploy/prod/a.env"]);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::stage::{FOLDER, Stage, counts, message, value, versions};
+use super::stage::{FOLDER, Stage, condition, counts, message, value, versions};
 use crate::support::{aws, eventually};
 
 fn env() -> String {
@@ -203,13 +203,28 @@ async fn what_the_source_has_no_more_goes_or_stays_as_the_object_says() {
     assert_eq!(jasm.terminate().await, 0);
 }
 
+/// The object that is being deleted says why it stays, and the way out.
+async fn waits(stage: &Stage, name: &str, reason: &str, why: &str) {
+    let status = eventually("it says that it waits", || async {
+        let object = stage.objects().get(name).await.unwrap();
+        let status = object.data["status"].clone();
+        let said = message(&status).contains("is being deleted");
+        said.then_some(status)
+    })
+    .await;
+    assert_eq!(condition(&status, "Ready")["reason"], reason, "{status}");
+    for said in [why, "set deletionPolicy: Retain"] {
+        assert!(message(&status).contains(said), "{said}: {status}");
+    }
+}
+
 #[tokio::test]
 async fn an_object_that_is_to_retain_after_all_lets_go() {
     let stage = Stage::new("smc-lets-go").await;
     stage
         .source("shop", "main@sha1:1", &[(&env(), &text(0..2))])
         .await;
-    for name in ["alive", "dying"] {
+    for name in ["alive", "dying", "lost"] {
         let mut spec = stage.spec("shop");
         spec["deletionPolicy"] = json!("Delete");
         spec["secrets"]["suffix"] = json!(name);
@@ -218,6 +233,7 @@ async fn an_object_that_is_to_retain_after_all_lets_go() {
     let jasm = stage.world.jasm().await;
     stage.says("alive", "Succeeded").await;
     stage.says("dying", "Succeeded").await;
+    stage.says("lost", "Succeeded").await;
     let retain = json!({"spec": {"deletionPolicy": "Retain"}});
     stage.change("alive", retain.clone()).await;
     eventually("the finalizer is gone", || async {
@@ -229,6 +245,15 @@ async fn an_object_that_is_to_retain_after_all_lets_go() {
     stage.delete("alive").await;
     stage.gone("alive").await;
 
+    // It names no store any more: what it counted before is nothing now.
+    let elsewhere = json!({"spec": {"provider": {"aws": {"region": "eu-nowhere-1"}}}});
+    stage.change("lost", elsewhere).await;
+    let status = stage.says("lost", "StoreUnknown").await;
+    assert!(status["entries"].is_null(), "{status}");
+    stage.delete("lost").await;
+    waits(&stage, "lost", "StoreUnknown", "eu-nowhere-1").await;
+    stage.change("lost", retain.clone()).await;
+    stage.gone("lost").await;
     // The store does not let it delete: the object stays, says why, and goes when it is to keep its entries.
     stage.config(&stage.store("sm", "aws-secretsmanager", ""));
     eventually("the config is in force", || async {
@@ -243,9 +268,10 @@ async fn an_object_that_is_to_retain_after_all_lets_go() {
     stage.delete("dying").await;
     let said = stage.world.event("AccessDenied", "dying").await;
     assert!(said.contains("allowWrite"), "{said}");
-    assert_eq!(stage.held().await.len(), 4);
+    waits(&stage, "dying", "AccessDenied", "allowWrite").await;
+    assert_eq!(stage.held().await.len(), 6);
     stage.change("dying", retain).await;
     stage.gone("dying").await;
-    assert_eq!(stage.held().await.len(), 4);
+    assert_eq!(stage.held().await.len(), 6);
     assert_eq!(jasm.terminate().await, 0);
 }

@@ -306,6 +306,44 @@ async fn a_source_that_is_not_ready_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_source_that_stays_unready_is_an_event_after_a_minute() {
+    let stage = Stage::new("smc-unready").await;
+    stage
+        .source("shop", "main@sha1:1", &[(&env(), "KEY_A=1\n")])
+        .await;
+    let api: Api<kube::api::DynamicObject> = Api::namespaced_with(
+        stage.admin(),
+        stage.namespace(),
+        &kube::api::ApiResource::from_gvk(&GroupVersionKind::gvk(
+            "source.toolkit.fluxcd.io",
+            "v1",
+            "GitRepository",
+        )),
+    );
+    let failing = json!({"status": {"artifact": null, "conditions": [{"type": "Ready", "status": "False",
+        "reason": "GitOperationFailed", "message": "no route", "observedGeneration": 1,
+        "lastTransitionTime": "2026-11-22T00:00:00Z"}]}});
+    api.patch_status("shop", &PatchParams::default(), &Patch::Merge(&failing))
+        .await
+        .unwrap();
+    stage.object("shop", stage.spec("shop")).await;
+    let jasm = stage.world.jasm().await;
+    stage.says("shop", "SourceNotReady").await;
+    let told = || async {
+        let events = stage.world.events().await.into_iter();
+        events
+            .filter(|(reason, ..)| reason == "SourceNotReady")
+            .count()
+    };
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    assert_eq!(told().await, 0);
+    tokio::time::sleep(std::time::Duration::from_secs(25)).await;
+    let said = stage.world.event("SourceNotReady", "shop").await;
+    assert!(said.contains("GitOperationFailed"), "{said}");
+    assert_eq!(jasm.terminate().await, 0);
+}
+
+#[tokio::test]
 async fn a_commit_that_argo_cd_synced_is_cloned_with_the_objects_own_credentials() {
     let stage = Stage::new("smc-argo").await;
     crds::of_source(&stage.admin(), SourceKind::Application).await;

@@ -141,7 +141,6 @@ fn kind(field: &Value) -> String {
 fn about(reason: Reason) -> (&'static str, &'static str) {
     match reason {
         Reason::Succeeded => ("everything that is in the source is in the stores", ""),
-        Reason::Progressing => ("kept for later; nothing says it today", ""),
         Reason::Suspended => (
             "`suspend` is true: nothing is read or written",
             "set it to false",
