@@ -11,3 +11,4 @@ mod ownership;
 mod policy;
 mod runs;
 mod stage;
+mod taking_out;

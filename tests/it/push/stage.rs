@@ -277,17 +277,22 @@ impl Stage {
 
     /// The names of the secrets that begin with the test's namespace, sorted.
     pub(super) async fn held(&self) -> Vec<String> {
-        let client = aws::secrets_manager();
-        let mut pages = client.list_secrets().into_paginator().send();
-        let mut names = Vec::new();
-        while let Some(page) = pages.next().await {
-            let found = page.unwrap().secret_list.unwrap_or_default();
-            names.extend(found.into_iter().filter_map(|secret| secret.name));
-        }
-        names.retain(|name| name.starts_with(self.namespace()));
-        names.sort();
-        names
+        held(self.namespace()).await
     }
+}
+
+/// The names of the secrets that begin so, sorted.
+pub(super) async fn held(prefix: &str) -> Vec<String> {
+    let client = aws::secrets_manager();
+    let mut pages = client.list_secrets().into_paginator().send();
+    let mut names = Vec::new();
+    while let Some(page) = pages.next().await {
+        let found = page.unwrap().secret_list.unwrap_or_default();
+        names.extend(found.into_iter().filter_map(|secret| secret.name));
+    }
+    names.retain(|name| name.starts_with(prefix));
+    names.sort();
+    names
 }
 
 /// A condition of a status.
