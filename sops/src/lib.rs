@@ -9,6 +9,7 @@
 //! - [`detect`] says whether a file is encrypted with SOPS, and in which [`Format`].
 //! - [`Keys`] are the age and PGP identities of one object; [`KeyService`] asks a cloud's or Vault's key service,
 //!   and is the only way to anything outside: the crate itself knows no network, no process and no file.
+//! - [`events`] reads YAML in bounded memory, for plain files too.
 //! - [`decrypt`] gives what `sops --decrypt` prints, or one [`Error`] that holds no value.
 //!
 //! What it does as SOPS does was read from its behaviour and its sources, versions 3.9 to 3.13. It is stricter in
@@ -21,6 +22,7 @@ mod data_key;
 mod dotenv;
 mod emit;
 mod error;
+pub mod events;
 mod flat;
 mod format;
 mod ini;

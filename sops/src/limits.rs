@@ -10,10 +10,6 @@ pub(crate) const DEPTH: usize = 100;
 /// 50,000; the whole process has 192 MiB (config/manager/deployment.yaml).
 pub(crate) const VALUES: usize = 100_000;
 
-/// Signs in a YAML file that can begin or end a value, between two values. The parser keeps some hundred bytes for each
-/// while it looks for the end of a flow collection; a text of a megabyte has fewer.
-pub(crate) const SIGNS: usize = 250_000;
-
 /// Bytes of memory that the anchors and aliases of a YAML file may add to it. SOPS writes neither.
 pub(crate) const ALIASES: usize = 1 << 20;
 

@@ -4,19 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use saphyr_parser::{Event, ScalarStyle, Span, Tag};
 use zeroize::Zeroizing;
 
 use crate::count::Values;
 use crate::error::{Error, shown};
+use crate::events::{Events, Fault, SIGNS};
 use crate::limits;
 use crate::node::{Item, Leaf, Node};
 
 mod braces;
-mod meter;
 mod scalar;
 
-use meter::Meter;
 pub(crate) use scalar::needs_quotes;
 
 /// The documents of a file. Each is a mapping; an empty one is a mapping without members.
@@ -37,19 +36,23 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Vec<Node>, Error> {
         budget: limits::ALIASES,
         values: Values::default(),
     };
-    let meter = Meter::default();
     let text = braces::indented(text);
-    for event in Parser::new_from_iter(meter.over(&text)) {
-        meter.value()?;
-        let (event, span) = event.map_err(|error| {
-            Error::malformed(
+    let mut events = Events::new(&text);
+    while let Some(event) = events.next_event() {
+        let (event, span) = event.map_err(|fault| match fault {
+            Fault::Syntax(error) => Error::malformed(
                 error.marker().line(),
                 format!("the file is no YAML: {}", error.info()),
-            )
+            ),
+            Fault::Signs(line) => Error::malformed(
+                line,
+                format!(
+                    "a list or map in brackets, or a text, has more than {SIGNS} signs of YAML: split it"
+                ),
+            ),
         })?;
         loader.event(event, span)?;
     }
-    meter.value()?;
     Ok(loader.documents)
 }
 

@@ -126,6 +126,13 @@ fn more_keys_than_a_person_writes_are_refused() {
     let items = "\n1,".repeat(MAX_KEYS + 2);
     let json = read_text(Format::Json, &format!("{{\"a\": [{items} 1]}}"));
     assert_eq!(json, Err(said(MAX_KEYS + 3)));
+    // What might be a key is not read to its end.
+    let flow = format!("[{}", "~,".repeat(60 * MAX_KEYS));
+    let message = read_text(Format::Yaml, &flow).unwrap_err();
+    assert!(
+        message.starts_with("1: a list or map in brackets"),
+        "{message}"
+    );
     let nested = "\n- - ~".repeat(20 * MAX_KEYS);
     let yaml = read_text(Format::Yaml, &format!("a:{nested}\nb: *nowhere"));
     let message = yaml.unwrap_err();

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use jasm_providers::SecretBytes;
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
+use jasm_sops::events;
+use saphyr_parser::{Event, Marker, ScalarStyle, Span};
 
 use super::flat::{Flat, MAX_DEPTH};
 use super::{Fault, MAX_KEYS, Pair, too_many};
@@ -32,7 +33,7 @@ pub fn parse(text: &str) -> Result<Vec<Pair>, Fault> {
 
 fn read(text: &str) -> Result<Vec<Pair>, Fault> {
     let mut events = Events {
-        parser: Parser::new_from_str(text),
+        parser: events::Events::new(text),
         anchors: HashMap::new(),
         nodes: 0,
     };
@@ -95,7 +96,7 @@ fn walk(node: &Node, line: usize, flat: &mut Flat, root: bool) -> Result<(), Fau
 }
 
 struct Events<'a> {
-    parser: Parser<'a, StrInput<'a>>,
+    parser: events::Events<'a>,
     anchors: HashMap<usize, Rc<Node>>,
     nodes: usize,
 }
@@ -112,7 +113,14 @@ impl<'a> Events<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Fault> {
         match self.parser.next_event() {
             Some(Ok(pair)) => Ok(pair),
-            Some(Err(error)) => {
+            Some(Err(events::Fault::Signs(line))) => Err(Fault::new(
+                line,
+                format!(
+                    "a list or map in brackets, or a text, has more than {} signs of YAML: use several files",
+                    events::SIGNS
+                ),
+            )),
+            Some(Err(events::Fault::Syntax(error))) => {
                 // All of its sentences are about syntax; one of them repeats a character.
                 let info = error.info();
                 let what = info.split_once(": `").map_or(info, |(what, _)| what);

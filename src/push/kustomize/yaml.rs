@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
+use jasm_sops::events::{Events, Fault, SIGNS};
+use saphyr_parser::{Event, ScalarStyle, Span};
 
 use super::budget::Budget;
 use super::problem::Problem;
@@ -27,7 +28,7 @@ pub(super) fn documents(
     let text = zeroize::Zeroizing::new(text.replace("\r\n", "\n"));
     separators(&text)?;
     let mut reader = Reader {
-        parser: Parser::new_from_str(&text),
+        parser: Events::new(&text),
         dialect,
         budget,
         cursor: Cursor::new(&text),
@@ -96,7 +97,7 @@ fn escapes(text: &str, line: usize) -> Result<(), Problem> {
 }
 
 struct Reader<'a> {
-    parser: Parser<'a, StrInput<'a>>,
+    parser: Events<'a>,
     dialect: Dialect,
     budget: &'a Budget,
     cursor: Cursor<'a>,
@@ -141,8 +142,11 @@ impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Problem> {
         match self.parser.next_event() {
             Some(Ok(pair)) => Ok(pair),
+            Some(Err(Fault::Signs(line))) => Err(Problem::too_large(format!(
+                "line {line}: a list or map in brackets, or a text, has more than {SIGNS} signs of YAML"
+            ))),
             // The parser's sentence may quote the text.
-            Some(Err(error)) => Err(Problem::invalid(format!(
+            Some(Err(Fault::Syntax(error))) => Err(Problem::invalid(format!(
                 "line {}: not valid YAML",
                 error.marker().line().max(1)
             ))),
