@@ -1,23 +1,15 @@
 //! The kinds come after the controller: ours, and those of the sources.
 
 use jasm::push::crd::SourceKind;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::json;
 
 use super::stage::{FOLDER, Stage, message};
-use crate::support::world::World;
-use crate::support::{cluster, crds, eventually};
+use crate::support::{crds, eventually};
 
 #[tokio::test]
 async fn kinds_that_are_installed_later_are_followed_from_then_on() {
-    cluster::provider();
-    let own = tokio::task::spawn_blocking(cluster::start).await.unwrap();
-    let kubeconfig = Kubeconfig::read_from(&own.kubeconfig).unwrap();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .unwrap();
-    let admin = kube::Client::try_from(config).unwrap();
-    let stage = Stage::elsewhere(World::elsewhere(admin.clone(), &own.kubeconfig)).await;
+    let (own, stage) = Stage::elsewhere().await;
+    let admin = stage.admin();
     stage.config(&stage.stores());
     let jasm = stage.world.jasm().await;
     crds::of_objects(&admin).await;

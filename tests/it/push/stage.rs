@@ -8,13 +8,14 @@ use http::Request;
 use jasm::push::crd::SourceKind;
 use jasm::push::source::flux::Artifact;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::push_sources::artifacts::Storage;
 use crate::support::world::World;
-use crate::support::{aws, crds, eventually, manifests, moto, part};
+use crate::support::{aws, cluster, crds, eventually, manifests, moto, part};
 
 /// The folder of the environment that objects have.
 pub(super) const FOLDER: &str = "shop/deployment-configuration/profiles/prod";
@@ -55,11 +56,16 @@ impl Stage {
     }
 
     /// In a cluster of the test's own, which knows none of the kinds yet.
-    pub(super) async fn elsewhere(world: World) -> Self {
-        Self {
-            world,
-            storage: Storage::start().await,
-        }
+    pub(super) async fn elsewhere() -> (cluster::Cluster, Self) {
+        cluster::provider();
+        let own = tokio::task::spawn_blocking(cluster::start).await.unwrap();
+        let kubeconfig = Kubeconfig::read_from(&own.kubeconfig).unwrap();
+        let options = KubeConfigOptions::default();
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
+        let admin = Client::try_from(config.unwrap()).unwrap();
+        let world = World::elsewhere(admin, &own.kubeconfig);
+        let storage = Storage::start().await;
+        (own, Self { world, storage })
     }
 
     pub(super) fn namespace(&self) -> &str {

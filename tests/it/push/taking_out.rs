@@ -3,11 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::json;
 
 use super::stage::{FOLDER, Stage, held};
-use crate::support::world::World;
 use crate::support::{cluster, crds, eventually, manifests, root};
 
 /// The commands below a heading of the page, one script for each block.
@@ -65,14 +63,8 @@ async fn sh(own: &cluster::Cluster, script: &str) {
 
 #[tokio::test]
 async fn what_the_page_on_taking_it_out_says_holds() {
-    cluster::provider();
-    let own = tokio::task::spawn_blocking(cluster::start).await.unwrap();
-    let kubeconfig = Kubeconfig::read_from(&own.kubeconfig).unwrap();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .unwrap();
-    let admin = kube::Client::try_from(config).unwrap();
-    let stage = Stage::elsewhere(World::elsewhere(admin.clone(), &own.kubeconfig)).await;
+    let (own, stage) = Stage::elsewhere().await;
+    let admin = stage.admin();
     stage.config(&stage.stores());
     crds::of_objects(&admin).await;
     crds::of_source(&admin, jasm::push::crd::SourceKind::GitRepository).await;
